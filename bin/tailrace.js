@@ -11,20 +11,25 @@ const isSupported =
 const launcherMark = '_TAILRACE_LAUNCHED'
 const here = (path) => new URL(path, import.meta.url)
 
-import('fs').then((fs) => {
-  // The packed package carries no tsconfig: what has one is a checkout, and runs from source.
-  const isCheckout = fs.existsSync(here('../tsconfig.build.json'))
-  const ownNode = here('../node_modules/node/bin/node')
-  if (isSupported) return start(isCheckout)
-  if (isCheckout && fs.existsSync(ownNode)) return runWith(ownNode)
-  console.error(
-    'tailrace needs Node >=22.22.3 <23 or >=24.15, and this is Node ' +
-      running +
-      (isCheckout ? ': run `npm rebuild node` in this repository, ' : ': ') +
-      'install Node 24 (https://nodejs.org) and run the command again.'
-  )
-  process.exitCode = 64
-})
+import('fs')
+  .then((fs) => {
+    // The packed package carries no tsconfig: what has one is a checkout, and runs from source.
+    const isCheckout = fs.existsSync(here('../tsconfig.build.json'))
+    const ownNode = here('../node_modules/node/bin/node')
+    if (isSupported) return start(isCheckout)
+    if (isCheckout && fs.existsSync(ownNode)) return runWith(ownNode)
+    console.error(
+      'tailrace needs Node >=22.22.3 <23 or >=24.15, and this is Node ' +
+        running +
+        (isCheckout ? ': run `npm rebuild node` in this repository, ' : ': ') +
+        'install Node 24 (https://nodejs.org) and run the command again.'
+    )
+    process.exitCode = 64
+  })
+  .catch((error) => {
+    console.error(error)
+    process.exitCode = 1
+  })
 
 async function start(isCheckout) {
   if (isCheckout) await resolveToSource()
