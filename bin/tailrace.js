@@ -17,11 +17,12 @@ import('fs')
     const isCheckout = fs.existsSync(here('../tsconfig.build.json'))
     const ownNode = here('../node_modules/node/bin/node')
     if (isSupported) return start(isCheckout)
-    if (isCheckout && fs.existsSync(ownNode)) return runWith(ownNode)
+    const isSecondTry = process.env[launcherMark] !== undefined
+    if (isCheckout && !isSecondTry && fs.existsSync(ownNode)) return runWith(ownNode)
     console.error(
       'tailrace needs Node >=22.22.3 <23 or >=24.15, and this is Node ' +
         running +
-        (isCheckout ? ': run `npm rebuild node` in this repository, ' : ': ') +
+        (isCheckout ? ': run `npm rebuild node` in this repository, or ' : ': ') +
         'install Node 24 (https://nodejs.org) and run the command again.'
     )
     process.exitCode = 64
