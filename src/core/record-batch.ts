@@ -138,12 +138,13 @@ export class BatchEncoder {
    */
   finish(options: FinishOptions = {}): Buffer {
     invariant(this.#recordCount > 0, 'a record batch without records was finished')
-    const batch = Buffer.from(this.#bytes.subarray(0, this.#end))
+    const batch = Buffer.allocUnsafe(this.#end)
+    this.#bytes.copy(batch, 0, 0, this.#end)
     const hasAppendTime = options.timestampType === 'append'
     const attributes =
       (hasAppendTime ? attributeBits.appendTime : 0) |
       (options.isTransactional === true ? attributeBits.transactional : 0)
-    batch.fill(0, 0, headerAt.length)
+    writeInt64(batch, 0, headerAt.baseOffset)
     batch.writeInt32BE(batch.length - lengthOverhead, headerAt.length)
     batch.writeInt32BE(options.leaderEpoch ?? 0, headerAt.leaderEpoch)
     batch[headerAt.magic] = 2
@@ -151,7 +152,8 @@ export class BatchEncoder {
     batch.writeInt32BE(options.lastOffsetDelta ?? this.#lastOffsetDelta, headerAt.lastOffsetDelta)
     writeInt64(batch, this.#firstTimestamp, headerAt.baseTimestamp)
     writeInt64(batch, this.#maxTimestamp, headerAt.maxTimestamp)
-    batch.writeBigInt64BE(options.producerId ?? -1n, headerAt.producerId)
+    if (options.producerId === undefined) writeInt64(batch, -1, headerAt.producerId)
+    else batch.writeBigInt64BE(options.producerId, headerAt.producerId)
     batch.writeInt16BE(options.producerEpoch ?? -1, headerAt.producerEpoch)
     batch.writeInt32BE(options.baseSequence ?? -1, headerAt.baseSequence)
     batch.writeInt32BE(this.#recordCount, headerAt.recordCount)
