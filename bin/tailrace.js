@@ -22,7 +22,9 @@ import('fs')
     console.error(
       'tailrace needs Node >=22.22.3 <23 or >=24.15, and this is Node ' +
         running +
-        (isCheckout ? ': run `npm rebuild node` in this repository, or ' : ': ') +
+        (isCheckout
+          ? ': run `npm rebuild node --ignore-scripts=false` in this repository, or '
+          : ': ') +
         'install Node 24 (https://nodejs.org) and run the command again.'
     )
     process.exitCode = 64

@@ -32,7 +32,11 @@ test('scripts refuse an unsupported Node before they start', async () => {
   for (const version of unsupported) {
     const { code, stderr } = await runOn(version, guard)
     assert.equal(code, 1, version)
-    assert.match(stderr, /^Tailrace needs Node .*`npm rebuild node`.*\.\n$/, version)
+    assert.match(
+      stderr,
+      /^Tailrace needs Node .*`npm rebuild node --ignore-scripts=false`.*\.\n$/,
+      version
+    )
     assert.ok(stderr.includes(version))
   }
   for (const version of supported) {

@@ -79,6 +79,7 @@ const breaches: readonly (readonly [rule: string, path: string, text: string])[]
   ['first-line', 'test/x.ts', 'export const one = 1\n'],
   ['first-line', 'bin/x.js', '#!/usr/bin/env node\nexport const one = 1\n'],
   ['dead-file', 'src/core/c.ts', clean],
+  ['lock-host', 'package-lock.json', '{\n  "resolved": "https://packages.example/hono.tgz"\n}\n'],
   ['changelog', 'CHANGELOG.md', '# Changelog\n\n## 0.1.0\n'],
   ['skipped-test', 'test/x.test.ts', `${clean}test.skip('x', () => {})\n`],
   ['skipped-test', 'test/x.test.ts', `${clean}test.only('x', () => {})\n`],

@@ -104,7 +104,8 @@ export function problemsIn(tree: readonly SourceFile[]): Problem[] {
       ...nameProblems(file)
     ]),
     ...deadFiles(tree),
-    ...changelogProblems(tree)
+    ...changelogProblems(tree),
+    ...lockProblems(tree)
   ]
 }
 
@@ -236,4 +237,15 @@ function changelogProblems(tree: readonly SourceFile[]): Problem[] {
   const changelog = tree.find(({ path }) => path === 'CHANGELOG.md')
   if (changelog !== undefined && /^## \[?Unreleased\]?$/m.test(changelog.text)) return []
   return [{ rule: 'changelog', path: 'CHANGELOG.md', text: 'has a section "## [Unreleased]"' }]
+}
+
+/** A lock file that names where it was made would send everybody there. */
+function lockProblems(tree: readonly SourceFile[]): Problem[] {
+  const lock = tree.find(({ path }) => path === 'package-lock.json')
+  const lines = lock?.text.split('\n') ?? []
+  return lines.flatMap((line, index) =>
+    /"resolved":\s*"[a-z+]+:/.test(line)
+      ? [{ rule: 'lock-host', path: 'package-lock.json', line: index + 1, text: line.trim() }]
+      : []
+  )
 }

@@ -16,7 +16,8 @@ if (!isSupported) {
   console.error(
     'Tailrace needs Node >=22.22.3 <23 or >=24.15, and this is Node ' +
       process.versions.node +
-      ': run `npm rebuild node` (it fetches the Node 24 this repository brings), ' +
+      ': run `npm rebuild node --ignore-scripts=false` ' +
+      '(it fetches the Node 24 this repository brings), ' +
       'or install a supported Node.'
   )
   process.exit(1)
