@@ -1,0 +1,108 @@
+// Codecs: bytes of a key or value to what its schema validates, and back. They compose by `pipe`.
+import { parse as parseSafely } from 'secure-json-parse'
+import { TailraceError } from './errors.ts'
+
+/**
+ * Turns values into bytes and back. Both must be pure: the same value gives the same bytes.
+ * `decode` may keep no reference to the bytes it was given: they are a view into a larger buffer.
+ */
+export interface Codec<T = unknown> {
+  /** Shown in messages and in the drawn topology. */
+  readonly name: string
+  encode(value: T): Uint8Array
+  decode(bytes: Uint8Array): T
+}
+
+const emptyBytes = new Uint8Array(0)
+
+/** JSON in UTF-8. `__proto__` and `constructor.prototype` keys are refused (CWE-1321). */
+export const json: Codec = {
+  name: 'json',
+  encode(value) {
+    const text = JSON.stringify(value)
+    if (text === undefined) throw new TypeError(`${typeof value} is nothing that JSON can write`)
+    return Buffer.from(text)
+  },
+  decode(bytes) {
+    const text = textOf(bytes)
+    // Escapes can spell a dangerous key too, so any of them takes the careful way.
+    if (text.includes('__proto__') || text.includes('constructor') || text.includes('\\u')) {
+      return parseCarefully(text)
+    }
+    return JSON.parse(text)
+  }
+}
+
+function parseCarefully(text: string): unknown {
+  try {
+    return parseSafely(text, undefined, { protoAction: 'error', constructorAction: 'error' })
+  } catch (error) {
+    // JSON that is broken for another reason fails again here, with its own message.
+    JSON.parse(text)
+    throw new TailraceError(
+      'TAILRACE_SCHEMA_UNSAFE_KEY',
+      'a JSON object holds a "__proto__" or "constructor.prototype" key',
+      { cause: error }
+    )
+  }
+}
+
+/** Text in UTF-8. */
+export const string: Codec<string> = {
+  name: 'string',
+  encode(value) {
+    if (typeof value !== 'string') throw new TypeError(`expected a string, got ${typeof value}`)
+    return Buffer.from(value)
+  },
+  decode: textOf
+}
+
+/** Bytes as they are. Strings are taken as UTF-8 when they are written, and read as bytes. */
+export const raw: Codec<Uint8Array> = {
+  name: 'raw',
+  encode(value: unknown) {
+    if (value instanceof Uint8Array) return value
+    if (typeof value === 'string') return Buffer.from(value)
+    throw new TypeError(`expected bytes or a string, got ${typeof value}`)
+  },
+  decode: (bytes) => (bytes.length === 0 ? emptyBytes : Uint8Array.from(bytes))
+}
+
+/** Bytes as base64 text (RFC 4648 §4), for logs that must stay printable. */
+export const binary: Codec<Uint8Array> = {
+  name: 'binary',
+  encode(value: unknown) {
+    if (!(value instanceof Uint8Array)) throw new TypeError(`expected bytes, got ${typeof value}`)
+    return Buffer.from(asBuffer(value).toString('base64'), 'latin1')
+  },
+  decode(bytes) {
+    const text = textOf(bytes)
+    if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) throw new TypeError('not base64 text')
+    return Uint8Array.from(Buffer.from(text, 'base64'))
+  }
+}
+
+/**
+ * One codec out of several: the first turns the value into bytes, each further one those bytes
+ * into others; reading goes the other way round.
+ *
+ * @example
+ * const printable = pipe(json, binary)
+ */
+export function pipe<T>(first: Codec<T>, ...rest: readonly Codec<Uint8Array>[]): Codec<T> {
+  return {
+    name: [first, ...rest].map((codec) => codec.name).join('|'),
+    encode: (value) => rest.reduce((bytes, codec) => codec.encode(bytes), first.encode(value)),
+    decode: (bytes) => first.decode(rest.reduceRight((inner, codec) => codec.decode(inner), bytes))
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString()
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

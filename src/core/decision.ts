@@ -1,0 +1,84 @@
+// Error policies: what becomes of an event whose handling failed.
+import type { Duration } from './duration.ts'
+import { durationMs } from './duration.ts'
+import type { Event } from './event.ts'
+
+/** What happens to the failed event. Made by `retry`, `deadLetter`, `skip` and `stop`. */
+export type Decision =
+  | RetryDecision
+  | { readonly kind: 'dead-letter'; readonly topic: string | undefined }
+  | { readonly kind: 'skip' }
+  | { readonly kind: 'stop' }
+
+export interface RetryDecision {
+  readonly kind: 'retry'
+  readonly times: number
+  readonly backoffMs: number
+  readonly backoffMsMax: number
+  /** Undefined: the app's dead letter topic if it has one, else stop. */
+  readonly otherwise: Decision | undefined
+}
+
+export interface RetryOptions {
+  /** @default 5 */
+  readonly times?: number
+  /** First wait; each further one is twice as long, with jitter. @default 100 ms */
+  readonly backoff?: Duration
+  /** Longest wait. @default 30 s */
+  readonly max?: Duration
+  /** When all tries failed. @default the app's dead letter topic, else stop */
+  readonly otherwise?: Decision
+}
+
+/** Tries the event again; only its partition waits. */
+export function retry(options: RetryOptions = {}): Decision {
+  return Object.freeze({
+    kind: 'retry',
+    times: options.times ?? 5,
+    backoffMs: durationMs(options.backoff ?? 100, 'retry "backoff"'),
+    backoffMsMax: durationMs(options.max ?? '30s', 'retry "max"'),
+    otherwise: options.otherwise
+  })
+}
+
+/** Puts the record into a dead letter topic, the app's unless one is named, and goes on. */
+export function deadLetter(topic?: { readonly name: string }): Decision {
+  return Object.freeze({ kind: 'dead-letter', topic: topic?.name })
+}
+
+/** Goes on without the event; it is counted. */
+export const skip: Decision = Object.freeze({ kind: 'skip' })
+
+/** Stops the worker with exit code 1; the event is tried again at the next start. */
+export const stop: Decision = Object.freeze({ kind: 'stop' })
+
+/** The record as it stands in the log. */
+export interface FailedRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+}
+
+export interface Failure<K = unknown, V = unknown> {
+  readonly error: unknown
+  /** `decode`: bytes or schema; `handle`: the agent; `send`: an output or a table's changelog. */
+  readonly stage: 'decode' | 'handle' | 'send'
+  /** How often it was tried so far, this time included. */
+  readonly attempts: number
+  readonly record: FailedRecord
+  /** Undefined when it could not be decoded. */
+  readonly event: Event<K, V> | undefined
+}
+
+export type OnError<K = unknown, V = unknown> =
+  | Decision
+  | ((failure: Failure<K, V>) => Decision | Promise<Decision>)
+
+/** Wait before the given try, in ms; `random` is in [0, 1). Exponential, full cap, half jitter. */
+export function backoffMs(decision: RetryDecision, attempt: number, random: number): number {
+  const whole = Math.min(decision.backoffMsMax, decision.backoffMs * 2 ** (attempt - 1))
+  return whole / 2 + (whole / 2) * random
+}

@@ -1,0 +1,120 @@
+// Schemas: any Standard Schema describes a key or a value; a codec turns it into bytes and back.
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Codec } from './codec.ts'
+import { TailraceError } from './errors.ts'
+
+/** Any schema that speaks Standard Schema v1: zod, valibot, arktype and others. */
+export type Schema<Input = unknown, Output = unknown> = StandardSchemaV1<Input, Output>
+
+/** What may be given to the schema: the type that `send` takes. */
+export type InputOf<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferInput<S> : never
+
+/** What comes out of the schema: the type that events and tables carry. */
+export type OutputOf<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<S> : never
+
+/** How one side of a record, its key or its value, becomes bytes and comes back. */
+export interface Slot {
+  readonly schema: Schema | undefined
+  readonly codec: Codec
+}
+
+/** True for anything that must be awaited. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  )
+}
+
+/**
+ * The validated value, or a promise of it where the schema validates asynchronously.
+ *
+ * @throws TAILRACE_SCHEMA_INVALID, TAILRACE_SCHEMA_NULL
+ */
+export function validate(slot: Slot, value: unknown, where: string): unknown {
+  if (slot.schema === undefined) return value
+  const result = slot.schema['~standard'].validate(value)
+  if (isThenable(result)) return result.then((settled) => accepted(settled, value, where))
+  return accepted(result, value, where)
+}
+
+/**
+ * The validated value, at once.
+ *
+ * @throws TAILRACE_SCHEMA_ASYNC besides those of `validate`
+ */
+export function validateNow(slot: Slot, value: unknown, where: string): unknown {
+  const result = validate(slot, value, where)
+  if (!isThenable(result)) return result
+  result.then(undefined, () => undefined)
+  throw new TailraceError(
+    'TAILRACE_SCHEMA_ASYNC',
+    `the schema of ${where} validates asynchronously, and its answer is needed at once`
+  )
+}
+
+function accepted(
+  result: StandardSchemaV1.Result<unknown>,
+  given: unknown,
+  where: string
+): unknown {
+  if (result.issues === undefined) return result.value
+  if (given === null) {
+    throw new TailraceError(
+      'TAILRACE_SCHEMA_NULL',
+      `${where} is null, and its schema does not accept null`
+    )
+  }
+  const problems = result.issues.slice(0, 5).map((issue) => `${pathOf(issue)}${issue.message}`)
+  const more = result.issues.length > 5 ? ` and ${result.issues.length - 5} more` : ''
+  throw new TailraceError(
+    'TAILRACE_SCHEMA_INVALID',
+    `${where} does not fit its schema: ${problems.join('; ')}${more}`
+  )
+}
+
+function pathOf(issue: StandardSchemaV1.Issue): string {
+  const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part))
+  return path.length === 0 ? '' : `${path.join('.')}: `
+}
+
+/**
+ * Bytes of a key or value; null stays null, which is Kafka's tombstone.
+ *
+ * @throws TAILRACE_SCHEMA_ENCODE
+ */
+export function encode(slot: Slot, value: unknown, where: string): Uint8Array | null {
+  if (value === null || value === undefined) return null
+  try {
+    return slot.codec.encode(value)
+  } catch (error) {
+    if (error instanceof TailraceError) throw error
+    throw new TailraceError(
+      'TAILRACE_SCHEMA_ENCODE',
+      `${where} cannot be written by the codec "${slot.codec.name}"`,
+      { cause: error, isDefinite: true }
+    )
+  }
+}
+
+/**
+ * What the codec reads from bytes, not yet validated; null bytes are null.
+ *
+ * @throws TAILRACE_SCHEMA_DECODE, TAILRACE_SCHEMA_UNSAFE_KEY
+ */
+export function decode(slot: Slot, bytes: Uint8Array | null, where: string): unknown {
+  if (bytes === null) return null
+  try {
+    return slot.codec.decode(bytes)
+  } catch (error) {
+    if (error instanceof TailraceError) throw error
+    throw new TailraceError(
+      'TAILRACE_SCHEMA_DECODE',
+      `${where} is not what the codec "${slot.codec.name}" reads: ` +
+        (error instanceof Error ? error.message : String(error)),
+      { cause: error }
+    )
+  }
+}

@@ -1,0 +1,85 @@
+// Streams as users hold them: a description of the way from topics to an agent, nothing that runs.
+import type { GroupDeclaration, Step, StreamDeclaration } from './declarations.ts'
+import type { Event } from './event.ts'
+import type { Schema } from './schema.ts'
+import type { Codec } from './codec.ts'
+import type { TopicShape } from './topic.ts'
+
+export interface StreamShape {
+  readonly kind: 'stream'
+  readonly declaration: StreamDeclaration
+}
+
+export interface GroupOptions<K> {
+  /** Partitions of the repartition topic. @default the largest count among the sources */
+  readonly partitions?: number
+  /** Schema of the new key, checked when it is written and read. */
+  readonly key?: Schema<unknown, K>
+  /** Codec of the new key. @default string */
+  readonly codec?: Codec
+}
+
+/** Events on their way to an agent. Every step is synchronous; the agent's loop is the escape. */
+export interface Stream<K, V> extends StreamShape {
+  readonly '~types'?: { readonly key: K; readonly value: V } | undefined
+  /** The same key with another value. */
+  map<U>(change: (event: Event<K, V>) => U): Stream<K, U>
+  filter<W extends V>(test: (event: Event<K, V>) => event is Event<K, W>): Stream<K, W>
+  filter(test: (event: Event<K, V>) => boolean): Stream<K, V>
+  /** Looks at each event and changes nothing: for logging and counting. */
+  tap(look: (event: Event<K, V>) => void): Stream<K, V>
+  /** Events of all the streams, as the task takes them: by timestamp. */
+  merge(...others: readonly (Stream<K, V> | MergeableTopic<K, V>)[]): Stream<K, V>
+  /**
+   * Sends each event through a topic of its own, by a new key, so that all events of one key
+   * reach one task. The name is part of that topic's name.
+   */
+  groupBy<K2>(
+    name: string,
+    key: (event: Event<K, V>) => K2,
+    options?: GroupOptions<K2>
+  ): Stream<K2, V>
+}
+
+/** A topic whose events can join a stream of the same types. */
+export interface MergeableTopic<K, V> extends TopicShape {
+  readonly '~types'?: { readonly key: K; readonly value: V } | undefined
+}
+
+/** What a stream needs of the app it was made by. */
+export interface StreamHost {
+  declareGroup(
+    from: StreamDeclaration,
+    name: string,
+    keyOf: GroupDeclaration['keyOf'],
+    options: GroupOptions<never>
+  ): GroupDeclaration
+}
+
+/** The stream of a topic or of another stream's declaration. */
+export function declarationOf(source: TopicShape | StreamShape): StreamDeclaration {
+  if (source.kind === 'stream') return source.declaration
+  return { kind: 'source', topic: source.declaration }
+}
+
+/** Makes the handle of a stream. */
+export function streamHandle<K, V>(declaration: StreamDeclaration, host: StreamHost): Stream<K, V> {
+  const then = <U>(kind: Step['kind'], run: Step['run']): Stream<K, U> =>
+    streamHandle({ kind: 'step', from: declaration, step: { kind, run } }, host)
+  return {
+    kind: 'stream',
+    declaration,
+    map: (change) => then('map', change as Step['run']),
+    filter: (test: unknown) => then<never>('filter', test as Step['run']),
+    tap: (look) => then('tap', look as Step['run']),
+    merge: (...others) =>
+      streamHandle({ kind: 'merge', from: [declaration, ...others.map(declarationOf)] }, host),
+    groupBy: (name, key, options = {}) => {
+      const keyOf = key as GroupDeclaration['keyOf']
+      return streamHandle(
+        host.declareGroup(declaration, name, keyOf, options as GroupOptions<never>),
+        host
+      )
+    }
+  }
+}

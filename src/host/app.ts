@@ -1,0 +1,294 @@
+// The public app: typed declarations over the registry, and the ways to start what was declared.
+import { Hono } from 'hono'
+import {
+  type Agent,
+  type AgentShape,
+  type AgentSource,
+  agentHandle,
+  type Events,
+  type Handed,
+  inputTopicOf,
+  type NoParts,
+  type OutputParts,
+  type TableParts,
+  type Task,
+  type Uses
+} from '../core/agent.ts'
+import type { AgentBody, TopicDeclaration } from '../core/declarations.ts'
+import { AppDeclaration, type TableOptions, type TopicOptions } from '../core/declare.ts'
+import { type Duration, durationMs } from '../core/duration.ts'
+import { EngineSlot } from '../core/engine.ts'
+import { TailraceError } from '../core/errors.ts'
+import type { Event } from '../core/event.ts'
+import { nearest } from '../core/problems.ts'
+import type { InputOf, OutputOf, Schema } from '../core/schema.ts'
+import { declarationOf, type Stream, streamHandle } from '../core/stream.ts'
+import { type Table, tableHandle, type TableShape } from '../core/table.ts'
+import {
+  type KeyInputOf,
+  type KeyOf,
+  type Topic,
+  topicHandle,
+  type TopicShape,
+  type ValueInputOf,
+  type ValueOf
+} from '../core/topic.ts'
+import type { Window } from '../core/window.ts'
+import type { AppOptions } from './options.ts'
+import { checkAppOptions } from './resolve-options.ts'
+import { AppRunner, type StartOptions, type Worker } from './runner.ts'
+
+/** The types of a declared topic: without a key schema, keys are strings or null. */
+export type TopicOf<KS, VS> = Topic<
+  KS extends Schema ? OutputOf<KS> : string | null,
+  VS extends Schema ? OutputOf<VS> : unknown,
+  KS extends Schema ? InputOf<KS> : string | null | undefined,
+  VS extends Schema ? InputOf<VS> : unknown
+>
+
+type With<Base, Slots> = Omit<Base, keyof Slots> & Slots
+
+export interface EachOptions {
+  /** An event worked on for longer fails, and its error policy decides. @default none */
+  readonly timeout?: Duration
+  /** Events at a time for each partition; more than 1 comes with a later version. @default 1 */
+  readonly concurrency?: 1
+}
+
+export interface TimerOptions {
+  readonly every: Duration
+  /** Runs only on the owner of the leader task, at least once. @default false */
+  readonly onLeader?: boolean
+  /** First run at once instead of after `every`. @default false */
+  readonly immediate?: boolean
+}
+
+type AgentFunction<S, T, RD, O, R> = (
+  events: Events<KeyOf<S>, ValueOf<S>>,
+  parts: Handed<T, RD, O>,
+  task: Task
+) => AsyncGenerator<R, void, void> | Promise<void>
+
+type EachFunction<S, T, RD, O, R> = (
+  event: Event<KeyOf<S>, ValueOf<S>>,
+  parts: Handed<T, RD, O>,
+  task: Task
+) => R | Promise<R>
+
+/** An application: what it declares, and the ways to run it. Made by `createApp`. */
+export class App {
+  readonly id: string
+  /** The worker's web pages: a Hono app that also mounts anywhere else. */
+  readonly web: Hono = new Hono({ strict: false })
+  readonly #declaration: AppDeclaration
+  readonly #slot = new EngineSlot()
+  readonly #runner: AppRunner
+
+  constructor(options: AppOptions) {
+    this.id = options.id
+    this.#declaration = new AppDeclaration({
+      id: options.id,
+      codec: options.codec,
+      deadLetter: options.deadLetter,
+      onError: options.onError
+    })
+    this.#runner = new AppRunner({
+      options,
+      declaration: this.#declaration,
+      slot: this.#slot,
+      pages: this.web
+    })
+  }
+
+  /** Declares a topic; it is made when the app starts, unless it exists. */
+  topic<KS extends Schema | undefined = undefined, VS extends Schema | undefined = undefined>(
+    name: string,
+    options: With<TopicOptions, { readonly key?: KS; readonly value?: VS }> = {}
+  ): TopicOf<KS, VS> {
+    return topicHandle(this.#declaration.topic(name, options), this.#slot) as TopicOf<KS, VS>
+  }
+
+  /** Declares the own topic of an agent: `source: app.inbox({ value })`. Null keys spread. */
+  inbox<VS extends Schema | undefined = undefined>(
+    options: With<Omit<TopicOptions, 'key'>, { readonly value?: VS }> = {}
+  ): TopicOf<undefined, VS> {
+    const inbox = this.#declaration.inbox(options)
+    return topicHandle(inbox, this.#slot) as TopicOf<undefined, VS>
+  }
+
+  /** Declares a table. With `initial`, `get` answers it for keys that are not there. */
+  table<KS extends Schema, VS extends Schema, W extends Window | undefined = undefined>(
+    name: string,
+    options: With<
+      TableOptions,
+      {
+        readonly key: KS
+        readonly value: VS
+        readonly initial: () => OutputOf<VS>
+        readonly window?: W
+      }
+    >
+  ): Table<OutputOf<KS>, OutputOf<VS>, OutputOf<VS>, W>
+  table<KS extends Schema, VS extends Schema, W extends Window | undefined = undefined>(
+    name: string,
+    options: With<
+      TableOptions,
+      { readonly key: KS; readonly value: VS; readonly initial?: undefined; readonly window?: W }
+    >
+  ): Table<OutputOf<KS>, OutputOf<VS>, OutputOf<VS> | undefined, W>
+  table(name: string, options: TableOptions): TableShape {
+    return tableHandle(this.#declaration.table(name, options), this.#slot)
+  }
+
+  /** A stream of a topic's events, to be described further before an agent reads it. */
+  stream<K, V>(topic: TopicShape & Pick<Topic<K, V>, '~types'>): Stream<K, V> {
+    return streamHandle(declarationOf(topic), this.#declaration)
+  }
+
+  /** Declares an agent: one loop for each partition of its source. */
+  agent<
+    S extends AgentSource,
+    R = never,
+    T extends TableParts = NoParts,
+    RD extends TableParts = NoParts,
+    O extends OutputParts = NoParts
+  >(
+    name: string,
+    uses: Uses<S, T, RD, O, KeyOf<S>, ValueOf<S>>,
+    run: AgentFunction<S, T, RD, O, R>
+  ): Agent<KeyInputOf<S>, ValueInputOf<S>, R, KeyOf<S>> {
+    return this.#agent(name, uses, { kind: 'loop', run: run as never })
+  }
+
+  /** Declares an agent by a function for each event: the fastest form. */
+  each<
+    R,
+    S extends AgentSource,
+    T extends TableParts = NoParts,
+    RD extends TableParts = NoParts,
+    O extends OutputParts = NoParts
+  >(
+    name: string,
+    uses: Uses<S, T, RD, O, KeyOf<S>, ValueOf<S>> & EachOptions,
+    handle: EachFunction<S, T, RD, O, R>
+  ): Agent<KeyInputOf<S>, ValueInputOf<S>, [R] extends [void] ? never : R, KeyOf<S>> {
+    const { timeout } = uses
+    const timeoutMs =
+      timeout === undefined ? undefined : durationMs(timeout, `"timeout" of ${name}`)
+    return this.#agent(name, uses, { kind: 'each', run: handle as never, timeoutMs })
+  }
+
+  #agent<KI, VI, R, K>(
+    name: string,
+    uses: Uses<AgentSource, TableParts, TableParts, OutputParts, never, never>,
+    body: AgentBody
+  ): Agent<KI, VI, R, K> {
+    checkUses(name, uses)
+    const { agent, addSink } = this.#declaration.agent(
+      name,
+      {
+        source: declarationOf(uses.source),
+        tables: mapParts(uses.tables, (table) => table.declaration),
+        reads: mapParts(uses.reads, (table) => table.declaration),
+        outputs: mapParts(uses.outputs, (output) => outputTopic(output)),
+        onError: uses.onError as never,
+        help: uses.help
+      },
+      body
+    )
+    return agentHandle(agent, this.#slot, addSink, refuse)
+  }
+
+  /** Declares work at an interval. A run that takes longer delays the next one. */
+  timer(
+    name: string,
+    options: TimerOptions,
+    run: (context: { readonly signal: AbortSignal }) => unknown
+  ): void {
+    const everyMs = durationMs(options.every, `"every" of timer "${name}"`)
+    if (everyMs < 1) refuse(`"every" of timer "${name}" must be at least 1 ms`)
+    this.#declaration.timer({
+      name,
+      everyMs,
+      onLeader: options.onLeader ?? false,
+      immediate: options.immediate ?? false,
+      run
+    })
+  }
+
+  /** Declares work that runs once when the worker is ready, until its signal aborts. */
+  task(
+    name: string,
+    options: { readonly onLeader?: boolean },
+    run: (context: { readonly signal: AbortSignal }) => unknown
+  ): void {
+    this.#declaration.task({ name, onLeader: options.onLeader ?? false, run })
+  }
+
+  /** True while this process owns the leader task. */
+  get isLeader(): boolean {
+    return this.#slot.attached?.isLeader ?? false
+  }
+
+  /** Group generation at which the leader task came here: grows with every leader. */
+  get leaderEpoch(): number | undefined {
+    return this.#slot.attached?.leaderEpoch
+  }
+
+  /** Starts a worker inside this program; resolves when it is running. */
+  start(options: StartOptions = {}): Promise<Worker> {
+    return this.#runner.start(options)
+  }
+
+  /** Runs a worker as the whole program: signals, web and exit codes. Never resolves. */
+  main(): Promise<never> {
+    return this.#runner.main()
+  }
+
+  /** For the command line and for tests: what was declared, and how it would run. */
+  get runner(): AppRunner {
+    return this.#runner
+  }
+}
+
+/** Makes an app; options not given here come from the environment or their defaults. */
+export function createApp(options: AppOptions): App {
+  checkAppOptions(options)
+  return new App(options)
+}
+
+const useNames = [
+  ...['source', 'tables', 'reads', 'outputs', 'onError', 'help'],
+  ...['timeout', 'concurrency']
+]
+
+function checkUses(agent: string, uses: object): void {
+  for (const name of Object.keys(uses)) {
+    if (useNames.includes(name)) continue
+    const near = nearest(name, useNames)
+    const hint = near === undefined ? '' : `; did you mean "${near}"?`
+    refuse(`agent "${agent}" has an unknown option "${name}"${hint}`)
+  }
+  if ('concurrency' in uses && uses.concurrency !== undefined && uses.concurrency !== 1) {
+    refuse(`agent "${agent}": concurrency above 1 is not in this version`)
+  }
+}
+
+function mapParts<P, D>(
+  parts: Readonly<Record<string, P>> | undefined,
+  declarationOfPart: (part: P) => D
+): Readonly<Record<string, D>> {
+  return Object.fromEntries(
+    Object.entries(parts ?? {}).map(([name, part]) => [name, declarationOfPart(part)])
+  )
+}
+
+function outputTopic(output: TopicShape | AgentShape): TopicDeclaration {
+  if (output.kind === 'topic') return output.declaration
+  const topic = inputTopicOf(output.declaration)
+  return topic ?? refuse(`agent "${output.name}" reads a derived stream and cannot be an output`)
+}
+
+function refuse(message: string): never {
+  throw new TailraceError('TAILRACE_CONFIG_INVALID', message)
+}

@@ -1,0 +1,123 @@
+// Where options come from: flags, the program, the environment. Each layer is read and judged.
+import { nearest, type Problem } from '../core/problems.ts'
+import {
+  environmentName,
+  isTextual,
+  type OptionSpec,
+  optionTable,
+  readOption
+} from './option-table.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Names that begin like options of the environment and are none. */
+const otherEnvironment: readonly string[] = [
+  'TAILRACE_APP',
+  'TAILRACE_FAILPOINT',
+  'TAILRACE_PEERS',
+  'TAILRACE_TEST_KAFKA'
+]
+
+/** What one place says: values by path, durations in ms, and what is wrong with it. */
+export interface OptionLayer {
+  readonly values: ReadonlyMap<string, unknown>
+  readonly problems: readonly Problem[]
+  /** How a person wrote an option there: `--web-port`, `TAILRACE_WEB_PORT`. */
+  nameOf(path: string): string
+}
+
+const textual = optionTable.filter(isTextual)
+
+/** Options that `call` was given as an object, such as `createApp({ … })`. */
+export function layerOfObject(
+  call: string,
+  given: object,
+  others: readonly string[] = []
+): OptionLayer {
+  const nameOf = (path: string): string =>
+    path.startsWith('web.') ? `${call}({ web: { ${path.slice(4)} } })` : `${call}({ ${path} })`
+  const entries = Object.entries(given).filter(
+    ([name, value]) => value !== undefined && !others.includes(name)
+  )
+  const flat = entries.flatMap(([name, value]: [string, unknown]) =>
+    name === 'web' && isRecord(value)
+      ? Object.entries(value).map(([inner, one]): [string, unknown] => [`web.${inner}`, one])
+      : [[name, value] as [string, unknown]]
+  )
+  const known = [...optionTable.map((spec) => spec.path), ...others]
+  return readLayer({ entries: flat, specs: optionTable, isText: false, nameOf, known })
+}
+
+/** Options of the environment: everything that begins with TAILRACE_ must be known. */
+export function layerOfEnvironment(environment: Environment): OptionLayer {
+  const known = [...textual.map((spec) => environmentName(spec.path)), ...otherEnvironment]
+  const paths = new Map(textual.map((spec) => [environmentName(spec.path), spec.path]))
+  const entries = Object.entries(environment)
+    .filter(([name]) => name.startsWith('TAILRACE_') && !otherEnvironment.includes(name))
+    .map(([name, value]): [string, unknown] => [paths.get(name) ?? name, value])
+  const nameOf = (path: string): string =>
+    path.startsWith('TAILRACE_') ? path : environmentName(path)
+  return readLayer({ entries, specs: textual, isText: true, nameOf, known })
+}
+
+/** Options of the command line, by path, as text; which flags exist is the command's business. */
+export function layerOfFlags(flags: Readonly<Record<string, unknown>>): OptionLayer {
+  const nameOf = (path: string): string =>
+    optionTable.find((spec) => spec.path === path)?.flag ?? `--${path}`
+  const entries = Object.entries(flags).filter(([, value]) => value !== undefined)
+  return readLayer({ entries, specs: textual, isText: true, nameOf, known: [] })
+}
+
+interface LayerParts {
+  readonly entries: readonly (readonly [path: string, value: unknown])[]
+  readonly specs: readonly OptionSpec[]
+  readonly isText: boolean
+  readonly nameOf: (path: string) => string
+  readonly known: readonly string[]
+}
+
+function readLayer({ entries, specs, isText, nameOf, known }: LayerParts): OptionLayer {
+  const values = new Map<string, unknown>()
+  const problems: Problem[] = []
+  for (const [path, given] of entries) {
+    const spec = specs.find((one) => one.path === path)
+    if (spec === undefined) {
+      problems.push(unknownOption(nameOf(path), path, given, known))
+      continue
+    }
+    const reading = readOption(spec, given, isText)
+    if (reading.expected === undefined) values.set(path, reading.value)
+    else {
+      const message = `is ${shown(path, given)}; expected ${reading.expected}`
+      problems.push({ path: nameOf(path), message })
+    }
+  }
+  // Who names a port wants the pages, whatever a weaker layer says.
+  const isWebNamed = values.has('web.port') || values.has('web.host')
+  if (isWebNamed && !values.has('web')) values.set('web', true)
+  return { values, problems, nameOf }
+}
+
+function unknownOption(
+  name: string,
+  path: string,
+  given: unknown,
+  known: readonly string[]
+): Problem {
+  const near = nearest(path, known)
+  const message = `is ${shown(path, given)}, and there is no such option`
+  const fix = near === undefined ? 'See docs/reference/options.md.' : `Did you mean ${near}?`
+  return { path: name, message, fix }
+}
+
+/** A value for a message: short, and never one that its name calls a secret. */
+function shown(path: string, given: unknown): string {
+  if (/pass|secret|token|credential/i.test(path)) return '(not shown)'
+  if (typeof given === 'function') return 'a function'
+  const text = typeof given === 'bigint' ? `${given}n` : (JSON.stringify(given) ?? String(given))
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,317 @@
+// Every option of an app as one table: its type, default and limit. Checks, help and docs read it.
+import { formatDuration, parseDuration } from '../core/duration.ts'
+import { defaultSettings, type WorkerSettings } from '../runtime/settings.ts'
+
+export const defaultBroker = 'embedded:./.tailrace/log'
+export const defaultDatadir = './.tailrace/data'
+export const defaultWeb: { readonly host: string; readonly port: number } = {
+  host: '127.0.0.1',
+  port: 6066
+}
+
+/** How an option is read. `text: true` kinds come from flags and the environment too. */
+export type OptionKind =
+  | { readonly type: 'duration'; readonly min: number; readonly max: number }
+  | { readonly type: 'bytes'; readonly min: number; readonly max: number }
+  | { readonly type: 'count'; readonly min: number; readonly max: number }
+  | { readonly type: 'choice'; readonly of: readonly string[] }
+  | { readonly type: 'text' }
+  | { readonly type: 'switch' }
+  /** A thing of the program: it can only be given in code. */
+  | { readonly type: 'code'; readonly expected: string; readonly fits: (value: unknown) => boolean }
+
+export interface OptionSpec {
+  /** Path in code: `commitInterval`, `web.port`. */
+  readonly path: string
+  readonly kind: OptionKind
+  /** As the docs say it. */
+  readonly default: string
+  /** One line for the docs. */
+  readonly doc: string
+  /** Flag of the command line that sets it. */
+  readonly flag?: string
+  /** The field of `WorkerSettings` that it becomes. */
+  readonly setting?: keyof WorkerSettings
+}
+
+const day = 86_400_000
+const kibibyte = 1_024
+const gibibyte = 1_073_741_824
+
+const isFunction = (value: unknown): boolean => typeof value === 'function'
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
+
+function interval(
+  path: string,
+  limits: { readonly setting: keyof WorkerSettings; readonly min?: number; readonly max?: number },
+  doc: string,
+  remark?: string
+): OptionSpec {
+  const { setting, min = 0, max = day } = limits
+  const preset = `${formatDuration(Number(defaultSettings[setting]))}${remark ?? ''}`
+  return { path, kind: { type: 'duration', min, max }, default: preset, doc, setting }
+}
+
+function bytes(setting: keyof WorkerSettings, min: number, doc: string): OptionSpec {
+  const kind = { type: 'bytes', min, max: 64 * gibibyte } as const
+  const preset = formatBytes(Number(defaultSettings[setting]))
+  return { path: setting, kind, default: preset, doc, setting }
+}
+
+export const optionTable: readonly OptionSpec[] = [
+  {
+    path: 'broker',
+    kind: { type: 'text' },
+    default: `${defaultBroker}, refused under NODE_ENV=production unless written out`,
+    doc: 'Where the log is: `embedded:<directory>` or `memory:`.',
+    flag: '--broker'
+  },
+  {
+    path: 'guarantee',
+    kind: { type: 'choice', of: ['exactly-once', 'at-least-once'] },
+    default: 'exactly-once',
+    doc: 'The least that is promised for an event; a broker that gives more gives more.'
+  },
+  {
+    path: 'datadir',
+    kind: { type: 'text' },
+    default: `${defaultDatadir}, of which each worker takes its own part`,
+    doc: 'Where the tables of this worker are kept. Named here, it belongs to one worker alone.',
+    flag: '--datadir'
+  },
+  {
+    path: 'store',
+    kind: {
+      type: 'code',
+      expected: "'level', 'memory' or a function that makes a store",
+      fits: (value) => value === 'level' || value === 'memory' || isFunction(value)
+    },
+    default: 'level',
+    doc: 'What keeps the tables between two starts.'
+  },
+  {
+    path: 'transport',
+    kind: {
+      type: 'code',
+      expected: 'a function that makes a transport',
+      fits: isFunction
+    },
+    default: 'chosen by `broker`',
+    doc: 'Makes the connection to a log of your own; `broker` is handed to it.'
+  },
+  {
+    path: 'codec',
+    kind: {
+      type: 'code',
+      expected: 'a codec: an object with name, encode and decode',
+      fits: isObject
+    },
+    default: 'json',
+    doc: 'Codec of values that name none.'
+  },
+  {
+    path: 'deadLetter',
+    kind: { type: 'text' },
+    default: 'none: a worker stops at an event that it cannot handle',
+    doc: 'Topic for records that could not be handled.'
+  },
+  {
+    path: 'onError',
+    kind: {
+      type: 'code',
+      expected: 'retry(), deadLetter(), skip, stop or a function that returns one',
+      fits: (value) => isObject(value) || isFunction(value)
+    },
+    default: 'retry(), then the dead letter topic if there is one, else stop',
+    doc: 'What becomes of an event whose handling failed, where its agent does not say.'
+  },
+  interval(
+    'commitInterval',
+    { setting: 'commitIntervalMs', min: 1, max: 3_600_000 },
+    'Time between two commits.',
+    ' exactly-once, 1s at-least-once'
+  ),
+  interval(
+    'commitTimeout',
+    { setting: 'commitTimeoutMs', min: 1 },
+    'After this a commit that has not ended has failed.',
+    ', or `shutdownTimeout` where that is shorter'
+  ),
+  interval(
+    'drainTimeout',
+    { setting: 'drainTimeoutMs' },
+    'How long an event may go on when its task moves to another worker.',
+    ', or less where `shutdownTimeout` or half of `stallTimeout` is shorter'
+  ),
+  interval(
+    'shutdownTimeout',
+    { setting: 'shutdownTimeoutMs', min: 1 },
+    'How long a stopping worker waits for the events it works on.'
+  ),
+  interval(
+    'stallTimeout',
+    { setting: 'stallTimeoutMs', min: 100 },
+    'An event worked on for longer ends the process.'
+  ),
+  interval(
+    'taskIdle',
+    { setting: 'taskIdleMs', max: 3_600_000 },
+    'How long a task waits for a source that has nothing to read, to keep the order of time.'
+  ),
+  bytes('cacheBytesMax', kibibyte, 'Table values kept decoded in memory, for the whole worker.'),
+  bytes('queueBytesMax', kibibyte, 'Records read ahead of one partition; then it is paused.'),
+  {
+    path: 'queueRecordsMax',
+    kind: { type: 'count', min: 1, max: 10_000_000 },
+    default: String(defaultSettings.queueRecordsMax),
+    doc: 'The same as a number of records.',
+    setting: 'queueRecordsMax'
+  },
+  bytes('fetchBytesMax', kibibyte, 'Bytes of one fetch, for the whole worker.'),
+  bytes('recordBytesMax', 1, 'A larger record is refused where it is sent.'),
+  interval(
+    'futureLimit',
+    { setting: 'futureLimitMs', max: 3_650 * day },
+    'How far an event can move stream time ahead of the clock.'
+  ),
+  {
+    path: 'offsetReset',
+    kind: { type: 'choice', of: ['earliest', 'latest'] },
+    default: defaultSettings.offsetReset,
+    doc: 'Where an app begins to read a topic that it never read.',
+    setting: 'offsetReset'
+  },
+  {
+    path: 'onOffsetLost',
+    kind: { type: 'choice', of: ['stop', 'earliest', 'latest'] },
+    default: defaultSettings.onOffsetLost,
+    doc: 'What happens when the next record to read is gone from the log.',
+    setting: 'onOffsetLost'
+  },
+  interval(
+    'stateCleanup',
+    { setting: 'stateCleanupMs', max: 3_650 * day },
+    'Tables of a task that moved away are deleted after this.'
+  ),
+  {
+    path: 'synchronous',
+    kind: { type: 'choice', of: ['normal', 'full'] },
+    default: 'normal',
+    doc: '`full` waits for the disk, so that the embedded log survives a power loss too.'
+  },
+  {
+    path: 'web',
+    kind: { type: 'switch' },
+    default: 'true',
+    doc: 'Whether a worker serves its web pages; `false` serves none.',
+    flag: '--without-web'
+  },
+  {
+    path: 'web.port',
+    kind: { type: 'count', min: 0, max: 65_535 },
+    default: String(defaultWeb.port),
+    doc: 'Port of the web pages; 0 takes any that is free.',
+    flag: '--web-port'
+  },
+  {
+    path: 'web.host',
+    kind: { type: 'text' },
+    default: defaultWeb.host,
+    doc: 'Address on which the web pages are served.',
+    flag: '--web-host'
+  },
+  {
+    path: 'logLevel',
+    kind: { type: 'choice', of: ['debug', 'info', 'warn', 'error', 'silent'] },
+    default: 'info for `worker` and `app.main`, warn for `app.start`',
+    doc: 'The least important lines that the log shows.',
+    flag: '-l, --log-level'
+  }
+]
+
+/** The environment's name of an option: `web.port` is TAILRACE_WEB_PORT. */
+export function environmentName(path: string): string {
+  const words = path.replaceAll('.', '_').replace(/[A-Z]/g, (letter) => `_${letter}`)
+  return `TAILRACE_${words.toUpperCase()}`
+}
+
+/** True for options that text can say, so that flags and the environment can set them. */
+export function isTextual(spec: OptionSpec): boolean {
+  return spec.kind.type !== 'code' || spec.path === 'store'
+}
+
+export type Reading =
+  | { readonly value: unknown; readonly expected?: never }
+  | { readonly expected: string }
+
+/** Reads one value; durations come out in ms, sizes in bytes. `isText`: numbers may be text. */
+export function readOption(spec: OptionSpec, given: unknown, isText: boolean): Reading {
+  const { kind } = spec
+  switch (kind.type) {
+    case 'code':
+      return kind.fits(given) ? { value: given } : { expected: kind.expected }
+    case 'choice':
+      return kind.of.includes(String(given))
+        ? { value: given }
+        : { expected: kind.of.map((one) => `'${one}'`).join(' or ') }
+    case 'text':
+      return typeof given === 'string' && given !== ''
+        ? { value: given }
+        : { expected: 'a text that is not empty' }
+    case 'switch':
+      return readSwitch(given, isText)
+    case 'duration':
+      return withinLimits(kind, durationOf(given, isText), formatDuration, 'a duration')
+    case 'bytes':
+      return withinLimits(kind, bytesOf(given), formatBytes, 'a size')
+    case 'count':
+      return withinLimits(kind, countOf(given, isText), String, 'a whole number')
+  }
+}
+
+function readSwitch(given: unknown, isText: boolean): Reading {
+  if (typeof given === 'boolean') return { value: given }
+  if (isText && (given === 'true' || given === 'false')) return { value: given === 'true' }
+  return { expected: 'true or false' }
+}
+
+function withinLimits(
+  limits: { readonly min: number; readonly max: number },
+  value: number | undefined,
+  format: (value: number) => string,
+  what: string
+): Reading {
+  if (value !== undefined && value >= limits.min && value <= limits.max) return { value }
+  return { expected: `${what} from ${format(limits.min)} to ${format(limits.max)}` }
+}
+
+function durationOf(given: unknown, isText: boolean): number | undefined {
+  const isPlainNumber = isText && typeof given === 'string' && /^\d+(?:\.\d+)?$/.test(given)
+  return parseDuration(isPlainNumber ? Number(given) : given)
+}
+
+function countOf(given: unknown, isText: boolean): number | undefined {
+  const value = isText && typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given
+  return typeof value === 'number' && Number.isInteger(value) ? value : undefined
+}
+
+const byteUnits: readonly (readonly [unit: string, bytes: number])[] = [
+  ['GiB', gibibyte],
+  ['MiB', 1_048_576],
+  ['KiB', kibibyte]
+]
+
+function bytesOf(given: unknown): number | undefined {
+  if (typeof given === 'number') return Number.isInteger(given) ? given : undefined
+  if (typeof given !== 'string') return undefined
+  const match = /^(\d+)(KiB|MiB|GiB)?$/.exec(given)
+  if (match === null) return undefined
+  const unit = byteUnits.find(([name]) => name === match[2])
+  return Number(match[1]) * (unit?.[1] ?? 1)
+}
+
+/** A size as a person reads it: `64 MiB` is written `64MiB`, which is also how it is given. */
+export function formatBytes(value: number): string {
+  const unit = byteUnits.find(([, size]) => value >= size && value % size === 0)
+  return unit === undefined ? String(value) : `${value / unit[1]}${unit[0]}`
+}

@@ -1,0 +1,195 @@
+// One value for each option: flag before start before environment before code before default.
+import { formatDuration } from '../core/duration.ts'
+import { nameProblem, type Problem, refuseAll } from '../core/problems.ts'
+import { defaultSettings, type WorkerSettings } from '../runtime/settings.ts'
+import {
+  type Environment,
+  layerOfEnvironment,
+  layerOfFlags,
+  layerOfObject,
+  type OptionLayer
+} from './option-layers.ts'
+import { defaultBroker, defaultDatadir, defaultWeb, optionTable } from './option-table.ts'
+import type { AppOptions, ResolvedOptions, RunOptions } from './options.ts'
+
+export interface OptionSources {
+  readonly app: AppOptions
+  readonly start?: RunOptions & { readonly signals?: boolean }
+  /** Of the command line: text by path. */
+  readonly flags?: Readonly<Record<string, unknown>>
+  readonly environment: Environment
+}
+
+/**
+ * Checks what code gave to `createApp`, at once, where the mistake can be seen.
+ *
+ * @throws TAILRACE_CONFIG_INVALID with every problem
+ */
+export function checkAppOptions(options: AppOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    const message = 'needs an object with at least an id'
+    refuseAll('TAILRACE_CONFIG_INVALID', 'the app', [{ path: 'createApp', message }])
+    return
+  }
+  const problems = [...idProblems(options), ...appLayer(options).problems]
+  refuseAll('TAILRACE_CONFIG_INVALID', 'the app', problems)
+}
+
+function idProblems({ id }: AppOptions): Problem[] {
+  const path = 'createApp({ id })'
+  if (typeof id !== 'string') return [{ path, message: 'must name the app: a text' }]
+  const problem = nameProblem(id)
+  return problem === undefined ? [] : [{ path, message: problem }]
+}
+
+function appLayer(options: AppOptions): OptionLayer {
+  return layerOfObject('createApp', options, ['id'])
+}
+
+/**
+ * The options a worker runs by.
+ *
+ * @throws TAILRACE_CONFIG_INVALID with every problem of every source
+ */
+export function resolveOptions(sources: OptionSources): ResolvedOptions {
+  const layers = [
+    layerOfFlags(sources.flags ?? {}),
+    layerOfObject('app.start', sources.start ?? {}, ['signals']),
+    layerOfEnvironment(sources.environment),
+    appLayer(sources.app)
+  ]
+  const chosen = new Choice(layers)
+  const settings = settingsOf(chosen)
+  const isProduction = sources.environment['NODE_ENV'] === 'production'
+  refuseAll('TAILRACE_CONFIG_INVALID', 'the configuration', [
+    ...layers.flatMap((layer) => layer.problems),
+    ...timeoutProblems(settings, chosen),
+    ...(isProduction ? productionProblems(chosen, sources.environment) : [])
+  ])
+  return {
+    broker: chosen.get('broker') ?? defaultBroker,
+    isBrokerDefault: !chosen.has('broker'),
+    guarantee: chosen.get('guarantee') ?? 'exactly-once',
+    deadLetter: chosen.get('deadLetter'),
+    datadir: chosen.get('datadir') ?? defaultDatadir,
+    isDatadirDefault: !chosen.has('datadir'),
+    store: chosen.get('store') ?? 'level',
+    transport: chosen.get('transport'),
+    settings,
+    synchronous: chosen.get('synchronous') ?? 'normal',
+    web:
+      chosen.get<boolean>('web') === false
+        ? undefined
+        : {
+            host: chosen.get('web.host') ?? defaultWeb.host,
+            port: chosen.get('web.port') ?? defaultWeb.port
+          },
+    logLevel: chosen.get('logLevel')
+  }
+}
+
+/** The first layer that says something about a path decides. */
+class Choice {
+  readonly #layers: readonly OptionLayer[]
+
+  constructor(layers: readonly OptionLayer[]) {
+    this.#layers = layers
+  }
+
+  has(path: string): boolean {
+    return this.#layer(path) !== undefined
+  }
+
+  // The table says the type of each path, and `readOption` has checked it.
+  get<T>(path: string): T | undefined {
+    return this.#layer(path)?.values.get(path) as T | undefined
+  }
+
+  /** As it was written, or that it is the default. */
+  nameOf(path: string): string {
+    return this.#layer(path)?.nameOf(path) ?? `${path} (default)`
+  }
+
+  #layer(path: string): OptionLayer | undefined {
+    return this.#layers.find((layer) => layer.values.has(path))
+  }
+}
+
+function settingsOf(chosen: Choice): WorkerSettings {
+  const isWeaker = chosen.get('guarantee') === 'at-least-once'
+  const given: Record<string, unknown> = isWeaker ? { commitIntervalMs: 1_000 } : {}
+  for (const { path, setting } of optionTable) {
+    if (setting !== undefined && chosen.has(path)) given[setting] = chosen.get(path)
+  }
+  const settings: WorkerSettings = { ...defaultSettings, ...given }
+  const { commitTimeoutMs, drainTimeoutMs, shutdownTimeoutMs, stallTimeoutMs } = settings
+  // Only what somebody wrote can contradict: a default gives way to it.
+  return {
+    ...settings,
+    commitTimeoutMs: chosen.has('commitTimeout')
+      ? commitTimeoutMs
+      : Math.min(commitTimeoutMs, shutdownTimeoutMs),
+    drainTimeoutMs: chosen.has('drainTimeout')
+      ? drainTimeoutMs
+      : Math.min(drainTimeoutMs, shutdownTimeoutMs, stallTimeoutMs / 2)
+  }
+}
+
+/** The ordered inequality: a shorter time must have ended before a longer one that waits for it. */
+const orders: readonly (readonly [shorter: string, longer: string, isStrict: boolean])[] = [
+  ['commitInterval', 'commitTimeout', true],
+  ['commitTimeout', 'shutdownTimeout', false],
+  ['drainTimeout', 'shutdownTimeout', false],
+  ['drainTimeout', 'stallTimeout', true]
+]
+
+function timeoutProblems(settings: WorkerSettings, chosen: Choice): Problem[] {
+  const msOf = (path: string): number => {
+    const spec = optionTable.find((one) => one.path === path)
+    return Number(spec?.setting === undefined ? 0 : settings[spec.setting])
+  }
+  return orders.flatMap(([shorter, longer, isStrict]) => {
+    const [a, b] = [msOf(shorter), msOf(longer)]
+    if (a < b || (a === b && !isStrict)) return []
+    const relation = isStrict ? 'less than' : 'at most'
+    const message =
+      `is ${formatDuration(a)}; expected ${relation} ${chosen.nameOf(longer)}, ` +
+      `which is ${formatDuration(b)}`
+    return [{ path: chosen.nameOf(shorter), message, fix: `Lower one, or raise \`${longer}\`.` }]
+  })
+}
+
+/** What the transport of a worker must keep, known only when it is there. */
+export function heartbeatProblems(times: {
+  readonly heartbeatMs: number
+  readonly sessionTimeoutMs: number
+}): Problem[] {
+  if (times.heartbeatMs < times.sessionTimeoutMs) return []
+  const heartbeat = formatDuration(times.heartbeatMs)
+  const session = formatDuration(times.sessionTimeoutMs)
+  return [
+    {
+      path: 'heartbeat of the transport',
+      message: `is ${heartbeat}; expected less than its session timeout, which is ${session}`
+    }
+  ]
+}
+
+function productionProblems(chosen: Choice, environment: Environment): Problem[] {
+  const problems: Problem[] = []
+  if (!chosen.has('broker') && !chosen.has('transport')) {
+    problems.push({
+      path: 'broker',
+      message: `is not set; the default ${defaultBroker} is refused under NODE_ENV=production`,
+      fix: `Write it out: TAILRACE_BROKER=embedded:<directory>, --broker or createApp({ broker }).`
+    })
+  }
+  if (environment['TAILRACE_FAILPOINT'] !== undefined) {
+    problems.push({
+      path: 'TAILRACE_FAILPOINT',
+      message: 'is set; it ends the process on purpose and is refused under NODE_ENV=production',
+      fix: 'Unset it: it is for tests.'
+    })
+  }
+  return problems
+}

@@ -1,0 +1,266 @@
+// The contract of a log: the only door to topics, groups and transactions.
+//
+// Offsets are safe integers here; the Kafka boundary checks that. Record batches are Kafka's
+// record batch v2 on every transport, so one encoder, parser and checksum serve all of them.
+
+import type { RecordHeader } from '../core/record-batch.ts'
+import type { TaskSpec } from '../core/task-spec.ts'
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+export type CleanupPolicy = 'delete' | 'compact' | 'compact,delete'
+
+export interface TopicSettings {
+  readonly cleanupPolicy: CleanupPolicy
+  /** How long records are kept, in ms; -1 keeps them for ever. */
+  readonly retentionMs: number
+  /** Who stamps records: the sender, or the log when it appends. */
+  readonly timestampType: 'create' | 'append'
+  /** Further settings of the log, by its own names; unknown ones are kept and ignored. */
+  readonly extra: Readonly<Record<string, string>>
+}
+
+export interface TopicSpec {
+  readonly name: string
+  readonly partitions: number
+  readonly replication: number
+  readonly settings: TopicSettings
+}
+
+export interface TopicDescription extends TopicSpec {
+  /** Differs after a topic was deleted and made again under the same name. */
+  readonly id: string
+}
+
+export interface PartitionRange extends TopicPartition {
+  /** First offset that can still be read. */
+  readonly start: number
+  /** Offset the next record will get; on Kafka the read-uncommitted end. */
+  readonly end: number
+  readonly leaderEpoch: number
+}
+
+export interface CommittedOffset extends TopicPartition {
+  /** The next offset to read. */
+  readonly offset: number
+  readonly metadata: string
+}
+
+export interface Admin {
+  /** Descriptions of the topics that exist, of those named (or of all). */
+  describe(names?: readonly string[]): Promise<readonly TopicDescription[]>
+  /** Creates what is missing; a topic that exists is left as it is. */
+  create(topics: readonly TopicSpec[]): Promise<readonly TopicDescription[]>
+  /** Deletes topics with their records; unknown names are ignored. */
+  delete(names: readonly string[]): Promise<void>
+  ranges(partitions: readonly TopicPartition[]): Promise<readonly PartitionRange[]>
+  /** First offset whose timestamp is at or after `timestamp`; the end where there is none. */
+  offsetAt(partition: TopicPartition, timestamp: number): Promise<number>
+  /** Committed offsets of a group, for the partitions that have one; stable ones only. */
+  committed(
+    group: string,
+    partitions: readonly TopicPartition[]
+  ): Promise<readonly CommittedOffset[]>
+  /** Makes records below `before` unreadable. */
+  deleteRecords(partition: TopicPartition, before: number): Promise<void>
+  /** Deletes and compacts what is due; the log also does so by itself. */
+  maintain(): Promise<void>
+}
+
+export interface OutgoingRecord extends TopicPartition {
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  /** Event time in ms; ignored by topics whose log stamps records. */
+  readonly timestamp: number
+  readonly headers?: readonly RecordHeader[]
+}
+
+export interface Delivery extends TopicPartition {
+  readonly offset: number
+  readonly timestamp: number
+}
+
+/**
+ * Sends single records outside any transaction. Records of one partition keep their order.
+ * A rejected send says whether it is known not to be in the log (`TailraceError.isDefinite`).
+ */
+export interface Producer {
+  send(record: OutgoingRecord): Promise<Delivery>
+  /** Resolves when every send so far is settled. */
+  flush(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The offsets of one task, with the proof that the sender still owns it. */
+export interface TaskCommit {
+  readonly group: string
+  readonly task: string
+  readonly memberId: string
+  /** Generation at which the member was given the task. */
+  readonly epoch: number
+  readonly offsets: readonly CommittedOffset[]
+}
+
+export interface TransactionReport {
+  /** Tasks whose fence was refused; nothing of theirs is in the log. */
+  readonly fenced: readonly string[]
+  /** For each partition written: the offset after the last record of this transaction. */
+  readonly ends: readonly PartitionEnd[]
+}
+
+export interface PartitionEnd extends TopicPartition {
+  readonly end: number
+  readonly leaderEpoch: number
+}
+
+/**
+ * Writes that become visible together: records, and the offsets of the tasks they came from.
+ *
+ * `append` only buffers; nothing is readable before `end` resolves. While an `end` is under way
+ * `begin` and `append` are refused: the runtime holds what belongs to the next one.
+ * When `end` rejects with `isDefinite`, nothing is in the log; otherwise the outcome is unknown.
+ */
+export interface TransactionalProducer {
+  readonly pendingBytes: number
+  begin(): Promise<void>
+  /** Bytes are copied at once; the record object may be used again. */
+  append(task: string, record: OutgoingRecord): void
+  commitOffsets(commit: TaskCommit): void
+  end(): Promise<TransactionReport>
+  /** Drops what is buffered since `begin`. */
+  abort(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface FetchPosition extends TopicPartition {
+  readonly offset: number
+}
+
+export interface FetchedChunk extends TopicPartition {
+  /** Whole record batches; the first may begin below the position asked for. */
+  readonly bytes: Buffer
+  /** The position after this chunk. */
+  readonly nextOffset: number
+  /** Readable end of the partition when this was fetched: lag is `end - nextOffset`. */
+  readonly end: number
+  /** Set when the position is no longer, or not yet, in the log: no bytes, and no progress. */
+  readonly outOfRange?: { readonly position: number; readonly start: number; readonly end: number }
+}
+
+/** Reads assigned partitions. One `fetch` at a time. */
+export interface Fetcher {
+  add(positions: readonly FetchPosition[]): void
+  remove(partitions: readonly TopicPartition[]): void
+  /** Moves the position of a partition already added. */
+  seek(position: FetchPosition): void
+  pause(partition: TopicPartition): void
+  resume(partition: TopicPartition): void
+  /**
+   * Chunks of any partitions that have something, or none after `waitMaxMs`. An empty partition
+   * that was never answered is answered once with empty bytes, so that its lag (0) is known.
+   */
+  fetch(limits: {
+    readonly bytesMax: number
+    readonly waitMaxMs: number
+  }): Promise<readonly FetchedChunk[]>
+  /** Makes a waiting `fetch` return at once. */
+  wake(): void
+  close(): Promise<void>
+}
+
+export interface JoinRequest {
+  readonly group: string
+  readonly memberId: string
+  /** Names the topology: members with different ones are given only tasks they know. */
+  readonly topologyHash: string
+  readonly tasks: readonly TaskSpec[]
+  readonly sessionTimeoutMs: number
+  readonly heartbeatMs: number
+  /** Address of the member's web server, if others may reach it; for `not local` answers. */
+  readonly url: string | undefined
+}
+
+export interface OwnedTask {
+  readonly task: string
+  /** Generation at which it was given; proves ownership in a commit. */
+  readonly epoch: number
+}
+
+export interface MemberView {
+  readonly memberId: string
+  readonly url: string | undefined
+  readonly tasks: readonly string[]
+}
+
+export interface GroupView {
+  readonly generation: number
+  readonly members: readonly MemberView[]
+  /** Tasks that nobody owns right now. */
+  readonly unowned: readonly string[]
+}
+
+export interface BeatAnswer {
+  /** Everything this member owns now, newly given tasks included. */
+  readonly owned: readonly OwnedTask[]
+  /** Owned tasks that should go to another member: finish, commit, then `release` them. */
+  readonly revoked: readonly string[]
+  /** The group had expired this member: everything it owned may be another's already. */
+  readonly isLost: boolean
+  readonly view: GroupView
+}
+
+/**
+ * Membership in a group. A task is given to a member only when nobody owns it, so a task that
+ * moves is released by its old owner first, or expires with it. Used from the keeper thread.
+ */
+export interface Coordinator {
+  join(request: JoinRequest): Promise<void>
+  /** Says that the member lives, and learns what it should own. After `isLost` it has rejoined. */
+  beat(): Promise<BeatAnswer>
+  /** Gives tasks up; the next owner may start at once. */
+  release(tasks: readonly string[]): Promise<void>
+  /** Resolves when the group may have changed, or after `waitMaxMs`. */
+  changed(waitMaxMs: number): Promise<void>
+  /** Leaves the group and gives up everything. */
+  leave(): Promise<void>
+  close(): Promise<void>
+}
+
+/** How a thread of the same process opens its own connection to the same log. */
+export interface ThreadDoor {
+  /** URL of a module that exports `open(argument: string): Promise<Transport>`. */
+  readonly module: string
+  readonly argument: string
+}
+
+export interface TransportFeatures {
+  /** Records are still there after the process ends. */
+  readonly isDurable: boolean
+  /** Several processes can share the log. */
+  readonly isShared: boolean
+  /** Bytes of one transaction after which the runtime commits early. */
+  readonly transactionBytesMax: number
+  readonly sessionTimeoutMs: number
+  readonly heartbeatMs: number
+}
+
+export interface Transport {
+  /** Short name for reports: `memory`, `embedded`, `kafka`. */
+  readonly name: string
+  /** The broker URL as a person may read it: secrets left out. */
+  readonly url: string
+  readonly features: TransportFeatures
+  /** Undefined where a thread cannot join in (a log in this process's memory). */
+  readonly door: ThreadDoor | undefined
+  open(): Promise<void>
+  admin(): Admin
+  producer(): Promise<Producer>
+  /** A new producer of an id fences older ones: their `end` rejects as fenced. */
+  transactionalProducer(id: string): Promise<TransactionalProducer>
+  fetcher(): Promise<Fetcher>
+  coordinator(): Promise<Coordinator>
+  close(): Promise<void>
+}

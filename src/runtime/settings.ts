@@ -1,0 +1,50 @@
+// Every limit and interval of a worker, resolved: the one table that code and docs read.
+
+export interface WorkerSettings {
+  /** Time between two commits. */
+  readonly commitIntervalMs: number
+  /** After this a commit that has not ended fails. */
+  readonly commitTimeoutMs: number
+  /** How long an event may go on when its task moves away. */
+  readonly drainTimeoutMs: number
+  /** How long a stopping worker waits for its events. */
+  readonly shutdownTimeoutMs: number
+  /** One event worked on for longer ends the process. */
+  readonly stallTimeoutMs: number
+  /** How long a task waits for an empty queue whose partition has no known lag (KIP-695). */
+  readonly taskIdleMs: number
+  /** Decoded table values kept in memory, all tables of the worker together. */
+  readonly cacheBytesMax: number
+  readonly queueBytesMax: number
+  readonly queueRecordsMax: number
+  readonly fetchBytesMax: number
+  readonly recordBytesMax: number
+  /** Stream time never goes further than this beyond the clock. */
+  readonly futureLimitMs: number
+  /** Where a group that never committed begins. */
+  readonly offsetReset: 'earliest' | 'latest'
+  /** What happens when the next offset is gone from the log. */
+  readonly onOffsetLost: 'stop' | 'earliest' | 'latest'
+  /** State of a task that moved away is deleted after this. */
+  readonly stateCleanupMs: number
+}
+
+const mebibyte = 1_048_576
+
+export const defaultSettings: WorkerSettings = {
+  commitIntervalMs: 100,
+  commitTimeoutMs: 30_000,
+  drainTimeoutMs: 10_000,
+  shutdownTimeoutMs: 30_000,
+  stallTimeoutMs: 300_000,
+  taskIdleMs: 0,
+  cacheBytesMax: 64 * mebibyte,
+  queueBytesMax: 8 * mebibyte,
+  queueRecordsMax: 10_000,
+  fetchBytesMax: 64 * mebibyte,
+  recordBytesMax: mebibyte,
+  futureLimitMs: 3_600_000,
+  offsetReset: 'earliest',
+  onOffsetLost: 'stop',
+  stateCleanupMs: 600_000
+}
