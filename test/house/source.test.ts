@@ -16,6 +16,7 @@ test('comments, texts and regular expressions are no code', () => {
     ["x = 'don\\'t any' + y", "x=''+y"],
     ['x = `any ${ y + `any ${z}` } any`', 'x=`${y+`${z}`}`'],
     ['x = `a${ { k: any } }any`', 'x=`${{k:any}}`'],
+    ['x = `${a} any ${b} any ${c} any`', 'x=`${a}${b}${c}`'],
     ['function f() { return `${a}any` }', 'functionf(){return`${a}`}'],
     ['x = /any"/.test(y)', 'x=//.test(y)'],
     ['x = /[/"]any/.test(y)', 'x=//.test(y)'],

@@ -97,7 +97,10 @@ function* partsOf(source: string): Generator<Piece> {
       yield* ends('text', at + 1, regExpEnd(source, at + 1))
       at += 1
     } else if (char === '`' || (char === '}' && depth === stack.at(-1))) {
-      if (char === '}') stack.pop()
+      if (char === '}') {
+        stack.pop()
+        depth -= 1
+      }
       const { end, isOpen } = templateEnd(source, at + 1)
       yield* ends('text', at + 1, end)
       if (isOpen) {
@@ -105,7 +108,6 @@ function* partsOf(source: string): Generator<Piece> {
         depth += 1
         stack.push(depth)
       } else at += 1
-      if (char === '}') depth -= 1
     } else {
       if (char === '{') depth += 1
       if (char === '}') depth -= 1
