@@ -1,4 +1,4 @@
-// Unit tests of directory-errors.ts: the sentences are those that LevelDB and Node were seen to use.
+// Unit tests of directory-errors.ts, on sentences that LevelDB and Node were seen to use.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
