@@ -62,6 +62,10 @@ export const catalogue = {
     meaning: 'The app was changed, or started again, while a worker of it runs.',
     fix: 'Declare everything before `start`; stop the worker before starting another.'
   },
+  TAILRACE_CONFIG_STOPPED: {
+    meaning: 'The worker was told to stop before it had started.',
+    fix: 'Nothing, if it was meant; else look for who called `stop` or sent the signal.'
+  },
   TAILRACE_SCHEMA_ASYNC: {
     meaning: 'A schema validates asynchronously where the answer is needed at once.',
     fix: 'Async schemas work for source topics; use a synchronous one for tables, outputs and keys.'
@@ -181,6 +185,10 @@ export const catalogue = {
   TAILRACE_TRANSPORT_UNAVAILABLE: {
     meaning: 'The log could not be reached or written in time.',
     fix: 'See the cause; the worker repeats what was not committed.'
+  },
+  TAILRACE_WEB_ADDRESS: {
+    meaning: 'The web pages cannot be served at the address that was named.',
+    fix: 'Name an address of this machine with `--web-host`, and a port that you may use.'
   },
   TAILRACE_WEB_PORT_TAKEN: {
     meaning: 'The web port is used by another program.',

@@ -34,6 +34,7 @@ import {
   type ValueOf
 } from '../core/topic.ts'
 import type { Window } from '../core/window.ts'
+import { answerError, answerNotFound } from '../web/routes.ts'
 import type { AppOptions } from './options.ts'
 import { checkAppOptions } from './resolve-options.ts'
 import { AppRunner, type StartOptions, type Worker } from './runner.ts'
@@ -86,6 +87,8 @@ export class App {
 
   constructor(options: AppOptions) {
     this.id = options.id
+    this.web.onError(answerError)
+    this.web.notFound(answerNotFound)
     this.#declaration = new AppDeclaration({
       id: options.id,
       codec: options.codec,

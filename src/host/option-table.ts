@@ -86,7 +86,7 @@ export const optionTable: readonly OptionSpec[] = [
       expected: "'level', 'memory' or a function that makes a store",
       fits: (value) => value === 'level' || value === 'memory' || isFunction(value)
     },
-    default: 'level',
+    default: 'level; memory where the broker is `memory:`',
     doc: 'What keeps the tables between two starts.'
   },
   {

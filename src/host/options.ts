@@ -34,7 +34,7 @@ export interface RunOptions {
   readonly guarantee?: 'exactly-once' | 'at-least-once'
   /** @default ./.tailrace/data, of which each worker takes its own part */
   readonly datadir?: string
-  /** @default level */
+  /** @default level; memory where the broker is `memory:` */
   readonly store?: 'level' | 'memory' | StoreFactory
   readonly transport?: TransportFactory
   readonly commitInterval?: Duration

@@ -60,6 +60,7 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
   ]
   const chosen = new Choice(layers)
   const settings = settingsOf(chosen)
+  const broker = chosen.get<string>('broker') ?? defaultBroker
   const isProduction = sources.environment['NODE_ENV'] === 'production'
   refuseAll('TAILRACE_CONFIG_INVALID', 'the configuration', [
     ...layers.flatMap((layer) => layer.problems),
@@ -67,13 +68,13 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
     ...(isProduction ? productionProblems(chosen, sources.environment) : [])
   ])
   return {
-    broker: chosen.get('broker') ?? defaultBroker,
+    broker,
     isBrokerDefault: !chosen.has('broker'),
     guarantee: chosen.get('guarantee') ?? 'exactly-once',
     deadLetter: chosen.get('deadLetter'),
     datadir: chosen.get('datadir') ?? defaultDatadir,
     isDatadirDefault: !chosen.has('datadir'),
-    store: chosen.get('store') ?? 'level',
+    store: chosen.get('store') ?? (broker.startsWith('memory:') ? 'memory' : 'level'),
     transport: chosen.get('transport'),
     settings,
     synchronous: chosen.get('synchronous') ?? 'normal',

@@ -1,0 +1,160 @@
+// A worker as a whole process: its title, its report, its signals, and the code it exits with.
+import type { Topology } from '../core/topology.ts'
+import { errorData, errorText } from './error-text.ts'
+import type { LogLevel } from './log.ts'
+import type { ResolvedOptions } from './options.ts'
+import { reportOf, reportText, restoreText } from './report.ts'
+import type { HostedWorker } from './worker.ts'
+
+/** What a process ends with; the command line documents the same table. */
+export const exitCodes = { stopped: 0, crashed: 1, forced: 2, usage: 64 } as const
+
+type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** The part of a runner that a process needs. */
+export interface Runnable {
+  readonly id: string
+  options(): ResolvedOptions
+  topology(): Topology
+  prepare(parts: { readonly isJson: boolean; readonly level: LogLevel }): Promise<HostedWorker>
+}
+
+export interface ProcessOptions {
+  /** The report and the log as JSON lines. */
+  readonly isJson: boolean
+}
+
+/** A cold stop that hangs does not keep the process: it has nothing to lose. */
+const coldStopMsMax = 5_000
+const progressMs = 1_000
+
+/** Runs a worker until it is told to stop, or crashes; ends the process. */
+export async function runProcess(runner: Runnable, options: ProcessOptions): Promise<never> {
+  process.title = `tailrace ${runner.id} worker`
+  const run = new ProcessRun(runner, options)
+  return process.exit(await run.exitCode())
+}
+
+/** The exit code for an error that came before a worker ran. */
+export function exitCodeOf(error: unknown): ExitCode {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return code.startsWith('TAILRACE_CONFIG_') ? exitCodes.usage : exitCodes.crashed
+}
+
+class ProcessRun {
+  readonly #runner: Runnable
+  readonly #isJson: boolean
+  readonly #exit: (code: ExitCode) => void
+  readonly #exited: Promise<ExitCode>
+  #worker: HostedWorker | undefined
+  #stopWaitMs = 0
+  #isStopping = false
+
+  constructor(runner: Runnable, { isJson }: ProcessOptions) {
+    this.#runner = runner
+    this.#isJson = isJson
+    const { promise, resolve } = Promise.withResolvers<ExitCode>()
+    this.#exited = promise
+    this.#exit = resolve
+  }
+
+  exitCode(): Promise<ExitCode> {
+    this.#listen()
+    this.#run().catch((error: unknown) => {
+      // Stopped while it started: that is what was asked for.
+      if (this.#isStopping) return
+      this.#print(error)
+      this.#exit(exitCodeOf(error))
+    })
+    return this.#exited
+  }
+
+  async #run(): Promise<void> {
+    const options = this.#runner.options()
+    this.#stopWaitMs = options.settings.shutdownTimeoutMs
+    const topology = this.#runner.topology()
+    const worker = await this.#runner.prepare({ isJson: this.#isJson, level: 'info' })
+    this.#worker = worker
+    if (this.#isStopping) return
+    void worker.ended.then((error) => this.#onEnded(error))
+    const progress = setInterval(() => this.#tellProgress(worker), progressMs)
+    await worker.start().finally(() => clearInterval(progress))
+    const report = await reportOf(worker, { options, topology })
+    this.#say(this.#isJson ? JSON.stringify({ event: 'started', ...report }) : reportText(report))
+  }
+
+  #onEnded(error: unknown): void {
+    if (error === undefined || this.#isStopping) return
+    this.#print(error)
+    this.#exit(exitCodes.crashed)
+  }
+
+  #listen(): void {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => this.#onStopSignal(signal))
+    }
+    process.on('SIGQUIT', () => this.#force('SIGQUIT'))
+    for (const signal of ['SIGUSR1', 'SIGTTIN'] as const) {
+      process.on(signal, () => this.#dump())
+    }
+    process.on('uncaughtException', (error) => this.#onUncaught(error))
+    process.on('unhandledRejection', (error) => this.#onUncaught(error))
+  }
+
+  #onStopSignal(signal: NodeJS.Signals): void {
+    if (this.#isStopping) return this.#force(signal)
+    this.#isStopping = true
+    const worker = this.#worker
+    if (worker === undefined) return this.#exit(exitCodes.stopped)
+    // Runs out only when a warm stop does not end in its time.
+    const late = setTimeout(() => this.#force('shutdownTimeout'), this.#stopWaitMs)
+    worker
+      .stop({ reason: signal })
+      .then(
+        () => this.#exit(exitCodes.stopped),
+        (error: unknown) => {
+          this.#print(error)
+          this.#exit(exitCodes.crashed)
+        }
+      )
+      .finally(() => clearTimeout(late))
+  }
+
+  #force(reason: string): void {
+    this.#isStopping = true
+    this.#stopCold(reason, exitCodes.forced)
+  }
+
+  #onUncaught(error: unknown): void {
+    this.#print(error)
+    this.#isStopping = true
+    this.#stopCold('an error that nobody caught', exitCodes.crashed)
+  }
+
+  #stopCold(reason: string, code: ExitCode): void {
+    const exit = (): void => this.#exit(code)
+    setTimeout(exit, coldStopMsMax)
+    const stopped = this.#worker?.stop({ reason, isCold: true }) ?? Promise.resolve()
+    stopped.then(exit, exit)
+  }
+
+  #dump(): void {
+    process.stderr.write(`${this.#worker?.dump() ?? 'the worker is starting'}\n`)
+  }
+
+  #tellProgress(worker: HostedWorker): void {
+    const text = restoreText(worker.status())
+    if (text !== undefined && !this.#isJson) this.#say(text)
+  }
+
+  #say(text: string): void {
+    process.stdout.write(`${text}\n`)
+  }
+
+  #print(error: unknown): void {
+    const text = this.#isJson
+      ? JSON.stringify({ event: 'failed', ...errorData(error) })
+      : errorText(error)
+    process.stderr.write(`${text}\n`)
+  }
+}

@@ -1,0 +1,156 @@
+// Runs what an app declares: as a worker inside a program, as a program, or as a sender only.
+import type { Hono } from 'hono'
+import type { AppDeclaration } from '../core/declare.ts'
+import type { EngineSlot, Metadata, UnsentRecord } from '../core/engine.ts'
+import type { Declarations, TopicDeclaration } from '../core/declarations.ts'
+import { TailraceError } from '../core/errors.ts'
+import { refuseAll } from '../core/problems.ts'
+import { buildTopology, type Topology } from '../core/topology.ts'
+import { topologyProblems } from '../core/topology-check.ts'
+import { realClock } from '../runtime/real-clock.ts'
+import { LazySender, type OpenedLog } from './lazy-sender.ts'
+import { createLog, type LogLevel } from './log.ts'
+import type { AppOptions, ResolvedOptions, RunOptions } from './options.ts'
+import { runProcess } from './process.ts'
+import { resolveOptions } from './resolve-options.ts'
+import { stopAtSignals } from './signals.ts'
+import { Transports } from './transports.ts'
+import { HostedWorker, type Worker } from './worker.ts'
+
+export type { Worker } from './worker.ts'
+
+export interface StartOptions extends RunOptions {
+  /** Stop at SIGTERM and SIGINT. @default false: signals are the program's own business */
+  readonly signals?: boolean
+}
+
+export interface RunnerParts {
+  readonly options: AppOptions
+  readonly declaration: AppDeclaration
+  readonly slot: EngineSlot
+  readonly pages: Hono
+}
+
+/** What the command line gives: text by option path. */
+export type Flags = Readonly<Record<string, string | boolean | undefined>>
+
+/** Says to another copy of this package what it may expect of a runner. */
+export const runnerProtocol = 1
+
+export class AppRunner {
+  readonly protocol: number = runnerProtocol
+  readonly #parts: RunnerParts
+  readonly #transports: Transports
+  readonly #sender: LazySender
+  #isStarted = false
+  #flags: Flags = {}
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts
+    this.#transports = new Transports({ app: parts.options.id, clock: realClock })
+    this.#sender = new LazySender({ clock: realClock, open: () => this.#openForSending() })
+    parts.slot.attach(this.#sender)
+  }
+
+  get id(): string {
+    return this.#parts.options.id
+  }
+
+  /** What the app declares so far. */
+  declarations(): Declarations {
+    const declared = this.#parts.declaration.declarations()
+    return { ...declared, deadLetter: this.options().deadLetter }
+  }
+
+  /**
+   * The topology, checked.
+   *
+   * @throws TAILRACE_TOPOLOGY_INVALID with every problem
+   */
+  topology(): Topology {
+    const topology = buildTopology(this.declarations())
+    refuseAll('TAILRACE_TOPOLOGY_INVALID', `app "${this.id}"`, topologyProblems(topology))
+    return topology
+  }
+
+  /** Options out of every source, for the flags and the start given. */
+  options(start: StartOptions = {}): ResolvedOptions {
+    return resolveOptions({
+      app: this.#parts.options,
+      start,
+      flags: this.#flags,
+      environment: process.env
+    })
+  }
+
+  /** Flags of the command line, stronger than every other source. */
+  useFlags(flags: Flags): void {
+    this.#flags = flags
+  }
+
+  /** Starts a worker inside this program; resolves when it runs. */
+  async start(start: StartOptions = {}): Promise<Worker> {
+    const worker = await this.prepare({ start, isJson: !process.stderr.isTTY, level: 'warn' })
+    await worker.start()
+    if (start.signals === true) stopAtSignals(worker)
+    return worker
+  }
+
+  /** Runs a worker as the whole program; ends the process. */
+  main(): Promise<never> {
+    return this.work({ isJson: false })
+  }
+
+  /** As `main`, for the command line. */
+  work(options: { readonly isJson: boolean }): Promise<never> {
+    return runProcess(this, options)
+  }
+
+  /** A worker that is put together and not yet started; the app is sealed from here on. */
+  async prepare(parts: {
+    readonly start?: StartOptions
+    readonly isJson: boolean
+    readonly level: LogLevel
+  }): Promise<HostedWorker> {
+    if (this.#isStarted) {
+      throw new TailraceError(
+        'TAILRACE_CONFIG_STARTED',
+        `app "${this.id}" was started while a worker of it runs in this program`
+      )
+    }
+    const options = this.options(parts.start)
+    const topology = this.topology()
+    this.#isStarted = true
+    const level = options.logLevel ?? parts.level
+    const worker = new HostedWorker({
+      topology,
+      options,
+      transports: this.#transports,
+      clock: realClock,
+      log: await createLog({ level, app: this.id, isJson: parts.isJson }),
+      pages: this.#parts.pages,
+      attach: (runtime) => this.#parts.slot.attach(runtime ?? this.#sender)
+    })
+    this.#parts.declaration.seal()
+    void worker.ended.then(() => {
+      this.#isStarted = false
+    })
+    return worker
+  }
+
+  /** Sends one record without a worker; for the command line. */
+  send(topic: TopicDeclaration, record: UnsentRecord): Promise<Metadata> {
+    return this.#sender.send(topic, record)
+  }
+
+  /** Lets go of the log that sends opened. */
+  close(): Promise<void> {
+    return this.#sender.close()
+  }
+
+  async #openForSending(): Promise<OpenedLog> {
+    const options = this.options()
+    const transport = await this.#transports.open(options)
+    return { transport, recordBytesMax: options.settings.recordBytesMax }
+  }
+}

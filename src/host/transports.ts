@@ -1,0 +1,99 @@
+// Which log an app talks to: chosen by the broker URL, loaded when it is first needed.
+import { TailraceError } from '../core/errors.ts'
+import { nearest } from '../core/problems.ts'
+import type { Clock } from '../port/clock.ts'
+import type { Transport } from '../port/transport.ts'
+import type { MemoryBroker } from '../transport/memory/broker.ts'
+import type { ResolvedOptions, TransportContext } from './options.ts'
+
+/** Opens logs for one app; what its `memory:` log holds lasts as long as this does. */
+export class Transports {
+  readonly #app: string
+  readonly #clock: Clock
+  readonly #inMemory: MemoryLogs = new Map()
+
+  constructor(parts: { readonly app: string; readonly clock: Clock }) {
+    this.#app = parts.app
+    this.#clock = parts.clock
+  }
+
+  /** An open transport; whoever asked for it closes it. */
+  async open(
+    options: Pick<ResolvedOptions, 'broker' | 'synchronous' | 'transport'>
+  ): Promise<Transport> {
+    const { broker, synchronous } = options
+    const context = { broker, synchronous, app: this.#app, clock: this.#clock }
+    const transport = await (options.transport ?? ((one) => this.#choose(one)))(context)
+    await transport.open()
+    return transport
+  }
+
+  async #choose(context: TransportContext): Promise<Transport> {
+    const { scheme, rest } = parts(context.broker)
+    switch (scheme) {
+      case 'embedded':
+        return embedded(context, rest)
+      case 'memory':
+        // A name makes the log one that all apps of this process can meet on.
+        return inMemory(context, rest === '' ? this.#inMemory : sharedInMemory, rest)
+      case 'kafka':
+        throw new TailraceError(
+          'TAILRACE_TRANSPORT_UNKNOWN_URL',
+          'the broker is a Kafka URL, and Kafka is not in this version yet',
+          { hint: 'Use the embedded log for now: `embedded:<directory>`; the app stays the same.' }
+        )
+      default:
+        return refuse(context.broker, scheme)
+    }
+  }
+}
+
+type MemoryLogs = Map<string, MemoryBroker>
+
+const sharedInMemory: MemoryLogs = new Map()
+
+async function inMemory(
+  { clock }: TransportContext,
+  logs: MemoryLogs,
+  name: string
+): Promise<Transport> {
+  const [memory, { MemoryBroker }] = await Promise.all([
+    import('../transport/memory/index.ts'),
+    import('../transport/memory/broker.ts')
+  ])
+  const broker = logs.get(name) ?? new MemoryBroker({ clock })
+  logs.set(name, broker)
+  return memory.createMemoryTransport(broker)
+}
+
+async function embedded(
+  { clock, synchronous }: TransportContext,
+  directory: string
+): Promise<Transport> {
+  if (directory === '') return refuse('embedded:', 'embedded')
+  const { createEmbeddedTransport } = await import('../transport/embedded/index.ts')
+  return createEmbeddedTransport({ directory, clock, synchronous })
+}
+
+function parts(broker: string): { readonly scheme: string; readonly rest: string } {
+  const match = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(broker)
+  return { scheme: (match?.[1] ?? '').toLowerCase(), rest: match?.[2] ?? '' }
+}
+
+const schemes = ['embedded', 'memory', 'kafka']
+
+function refuse(broker: string, scheme: string): never {
+  const near = nearest(scheme, schemes)
+  const guess =
+    near === undefined || near === scheme ? '' : `; did you mean ${JSON.stringify(`${near}:`)}?`
+  throw new TailraceError(
+    'TAILRACE_TRANSPORT_UNKNOWN_URL',
+    `the broker ${JSON.stringify(withoutSecrets(broker))} is none that is known; ` +
+      `expected 'embedded:<directory>' or 'memory:'${guess}`
+  )
+}
+
+/** A URL as it may be shown: the part that can hold a password is left out. */
+function withoutSecrets(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, '//***@').replace(/\?.*$/, '')
+}
