@@ -1,0 +1,334 @@
+// Conformance of transactions: together or not at all, fenced by producer and by task.
+
+import assert from 'node:assert/strict'
+import type { OwnedTask, TaskCommit, TopicPartition, Transport } from '../port/transport.ts'
+import type { Case } from './suite.ts'
+import type { TransportScene } from './transport-scene.ts'
+import { fetchLimits, record, recordsOf, rejectsWith, taskOf } from './transport-scene.ts'
+
+export const transactionCases: readonly Case<TransportScene>[] = [
+  {
+    title: 'nothing is readable before end, then records and offsets all are',
+    async run(scene) {
+      const { source, task, commit } = await ownedTask(scene)
+      const topic = await scene.topic(2)
+      const producer = await scene.transport.transactionalProducer('p')
+      await producer.begin()
+      for (const partition of [0, 1]) {
+        producer.append(task, record({ topic, partition }, { value: `to ${partition}` }))
+      }
+      producer.commitOffsets(commit(7))
+      await scene.pause(20)
+      assert.equal((await scene.range({ topic, partition: 0 })).end, 0)
+      assert.equal(await scene.committed('group', source), undefined)
+      const report = await producer.end()
+      assert.deepEqual(report.fenced, [])
+      assert.deepEqual(await scene.values({ topic, partition: 0 }), ['to 0'])
+      assert.deepEqual(await scene.values({ topic, partition: 1 }), ['to 1'])
+      assert.equal(await scene.committed('group', source), 7)
+    }
+  },
+  {
+    title: 'the report names the end of each partition written, and its leader epoch',
+    async run(scene) {
+      const { task, commit } = await ownedTask(scene)
+      const topic = await scene.topic(2)
+      await scene.send({ topic, partition: 1 }, 'before')
+      const producer = await scene.transport.transactionalProducer('p')
+      await producer.begin()
+      for (const value of ['a', 'b'])
+        producer.append(task, record({ topic, partition: 1 }, { value }))
+      producer.commitOffsets(commit(1))
+      const { ends } = await producer.end()
+      const { epoch } = await scene.range({ topic, partition: 1 })
+      assert.deepEqual(ends, [{ topic, partition: 1, end: 3, leaderEpoch: epoch }])
+    }
+  },
+  {
+    title: 'append copies at once and counts its bytes',
+    async run(scene) {
+      const { task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(), partition: 0 }
+      const producer = await scene.transport.transactionalProducer('p')
+      await producer.begin()
+      const value = Buffer.from('first')
+      producer.append(task, { ...record(at, {}), value })
+      assert.ok(producer.pendingBytes >= value.length)
+      value.write('later')
+      producer.append(task, { ...record(at, {}), value })
+      producer.commitOffsets(commit(1))
+      await producer.end()
+      assert.equal(producer.pendingBytes, 0)
+      assert.deepEqual(await scene.values(at), ['first', 'later'])
+    }
+  },
+  {
+    title: 'an aborted transaction is never seen, and the next one is',
+    async run(scene) {
+      const { source, task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(), partition: 0 }
+      const producer = await scene.transport.transactionalProducer('p')
+      await producer.begin()
+      producer.append(task, record(at, { value: 'aborted' }))
+      producer.commitOffsets(commit(5))
+      await producer.abort()
+      assert.equal(producer.pendingBytes, 0)
+      await producer.begin()
+      producer.append(task, record(at, { value: 'committed' }))
+      producer.commitOffsets(commit(2))
+      await producer.end()
+      assert.deepEqual(await scene.values(at), ['committed'])
+      assert.equal(await scene.committed('group', source), 2)
+    }
+  },
+  {
+    title: 'begin and append are refused while an end is under way, append also before begin',
+    async run(scene) {
+      const { task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(), partition: 0 }
+      const producer = await scene.transport.transactionalProducer('p')
+      assert.throws(() => producer.append(task, record(at, { value: 'too early' })))
+      await producer.begin()
+      producer.append(task, record(at, { value: 'one' }))
+      producer.commitOffsets(commit(1))
+      const ending = producer.end()
+      assert.throws(() => producer.append(task, record(at, { value: 'too late' })))
+      await assert.rejects(producer.begin())
+      await ending
+      assert.deepEqual(await scene.values(at), ['one'])
+    }
+  },
+  {
+    title: 'a newer producer of the same id fences the older one',
+    async run(scene) {
+      const { source, task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(), partition: 0 }
+      const older = await scene.transport.transactionalProducer('p')
+      await older.begin()
+      older.append(task, record(at, { value: 'of the older' }))
+      older.commitOffsets(commit(9))
+      const newer = await (await scene.connect()).transactionalProducer('p')
+      await rejectsWith(older.end(), 'TAILRACE_TRANSPORT_FENCED', true)
+      assert.equal(await scene.committed('group', source), undefined)
+      await newer.begin()
+      newer.append(task, record(at, { value: 'of the newer' }))
+      newer.commitOffsets(commit(3))
+      await newer.end()
+      assert.deepEqual(await scene.values(at), ['of the newer'])
+      assert.equal(await scene.committed('group', source), 3)
+    }
+  },
+  {
+    title: 'producers of different ids do not fence each other',
+    async run(scene) {
+      const { task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(), partition: 0 }
+      const first = await scene.transport.transactionalProducer('p')
+      await scene.transport.transactionalProducer('q')
+      await first.begin()
+      first.append(task, record(at, { value: 'v' }))
+      first.commitOffsets(commit(1))
+      await first.end()
+      assert.deepEqual(await scene.values(at), ['v'])
+    }
+  },
+  {
+    title: 'only the fenced task is left out of a transaction, and it is named',
+    async run(scene) {
+      const { source, task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(), partition: 0 }
+      const stolen = { topic: await scene.topic(), partition: 0 }
+      const producer = await scene.transport.transactionalProducer('p')
+      await producer.begin()
+      producer.append('former', record(at, { value: 'of the former owner' }))
+      producer.append(task, record(at, { value: 'of the owner' }))
+      producer.commitOffsets(commit(4))
+      const offsets = [{ ...stolen, offset: 8, metadata: '' }]
+      producer.commitOffsets({ ...commit(0), task: 'former', offsets })
+      const report = await producer.end()
+      assert.deepEqual(report.fenced, ['former'])
+      assert.deepEqual(await scene.values(at), ['of the owner'])
+      assert.equal(await scene.committed('group', source), 4)
+      assert.equal(await scene.committed('group', stolen), undefined)
+    }
+  },
+  {
+    title: 'a commit with another member or another epoch is fenced',
+    async run(scene) {
+      const { source, commit } = await ownedTask(scene)
+      const right = commit(1)
+      for (const wrong of [{ memberId: 'other' }, { epoch: right.epoch + 1 }]) {
+        const report = await commitOnly(scene.transport, { ...right, ...wrong })
+        assert.deepEqual(report.fenced, [right.task])
+      }
+      assert.equal(await scene.committed('group', source), undefined)
+      assert.deepEqual((await commitOnly(scene.transport, right)).fenced, [])
+    }
+  },
+  {
+    title: 'offsets alone are committed, with their metadata, and an empty end is no error',
+    async run(scene) {
+      const { source, commit } = await ownedTask(scene)
+      await commitOnly(scene.transport, commit(11, 'stream time 5'))
+      const found = await scene.transport.admin().committed('group', [source])
+      assert.deepEqual(found, [{ ...source, offset: 11, metadata: 'stream time 5' }])
+      const producer = await scene.transport.transactionalProducer('p')
+      await producer.begin()
+      assert.deepEqual(await producer.end(), { fenced: [], ends: [] })
+    }
+  },
+  {
+    title: 'committed answers only partitions that have an offset, and groups are apart',
+    async run(scene) {
+      const { source, commit } = await ownedTask(scene)
+      await commitOnly(scene.transport, commit(6))
+      const other = { topic: source.topic, partition: 99 }
+      const admin = scene.transport.admin()
+      const found = await admin.committed('group', [other, source])
+      assert.deepEqual(
+        found.map(({ partition, offset }) => [partition, offset]),
+        [[source.partition, 6]]
+      )
+      assert.deepEqual(await admin.committed('another', [source]), [])
+    }
+  },
+  {
+    title: 'a definite failure leaves nothing behind, and the producer goes on',
+    async run(scene) {
+      const { source, task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(), partition: 0 }
+      const producer = await scene.transport.transactionalProducer('p')
+      const fail = async (): Promise<void> => {
+        await producer.begin()
+        producer.append(task, record(at, { value: 'half' }))
+        producer.commitOffsets(commit(5))
+        producer.append(task, record({ topic: 'nowhere', partition: 0 }, { value: 'v' }))
+        await producer.end()
+      }
+      await rejectsWith(fail(), 'TAILRACE_TRANSPORT_UNKNOWN_TOPIC', true)
+      await producer.abort()
+      assert.equal((await scene.range(at)).end, 0)
+      assert.equal(await scene.committed('group', source), undefined)
+      await producer.begin()
+      producer.append(task, record(at, { value: 'whole' }))
+      producer.commitOffsets(commit(6))
+      await producer.end()
+      assert.deepEqual(await scene.values(at), ['whole'])
+    }
+  },
+  {
+    title: 'a log that stamps records does so in transactions too',
+    async run(scene) {
+      const { task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(1, { timestampType: 'append' }), partition: 0 }
+      const before = scene.clock.now()
+      const producer = await scene.transport.transactionalProducer('p')
+      await producer.begin()
+      producer.append(task, record(at, { value: 'v', timestamp: 1 }))
+      producer.commitOffsets(commit(1))
+      await producer.end()
+      const [found] = await scene.read(at)
+      assert.ok((found?.timestamp ?? 0) >= before)
+    }
+  },
+  {
+    title: 'a large transaction is read whole, in order, with headers',
+    async run(scene) {
+      const { task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(), partition: 0 }
+      const producer = await scene.transport.transactionalProducer('p')
+      const headers = [{ key: 'h', value: Buffer.from('1') }]
+      await producer.begin()
+      const filler = 'x'.repeat(1_000)
+      for (let i = 0; i < 3_000; i++) {
+        producer.append(task, record(at, { key: `${i}`, value: filler, headers }))
+      }
+      producer.commitOffsets(commit(1))
+      await producer.end()
+      const records = await scene.read(at)
+      assert.equal(records.length, 3_000)
+      assert.ok(records.every(({ key, offset }) => key === `${offset}`))
+      assert.deepEqual(records.at(-1)?.headers, headers)
+    }
+  },
+  {
+    title: 'whoever reads the end of one partition finds the rest of the transaction',
+    async run(scene) {
+      const { task, commit } = await ownedTask(scene)
+      const topic = await scene.topic(2)
+      const [at, other] = [0, 1].map((partition) => ({ topic, partition }))
+      assert.ok(at !== undefined && other !== undefined)
+      const reader = await scene.connect()
+      const fetcher = await reader.fetcher()
+      fetcher.add([{ ...at, offset: 0 }])
+      const producer = await scene.transport.transactionalProducer('p')
+      const write = async (): Promise<void> => {
+        for (let round = 0; round < 20; round++) {
+          await producer.begin()
+          producer.append(task, record(at, { value: `${round}` }))
+          producer.append(task, record(other, { value: `${round}` }))
+          producer.commitOffsets(commit(round))
+          await producer.end()
+        }
+      }
+      const writing = write()
+      for (let position = 0; position < 20; ) {
+        for (const chunk of await fetcher.fetch(fetchLimits)) {
+          const seen = recordsOf(chunk, position).length
+          position = chunk.nextOffset
+          const [range] = await reader.admin().ranges([other])
+          assert.ok((range?.end ?? 0) >= position, `${seen} seen without their other half`)
+        }
+      }
+      await writing
+    }
+  }
+]
+
+/** A joined member that owns the one task of a fresh source topic. */
+async function ownedTask(scene: TransportScene): Promise<{
+  readonly source: TopicPartition
+  readonly task: string
+  readonly commit: (offset: number, metadata?: string) => TaskCommit
+}> {
+  const topic = await scene.topic()
+  const spec = taskOf(0, topic)
+  const coordinator = await scene.transport.coordinator()
+  await coordinator.join({
+    group: 'group',
+    memberId: 'member',
+    topologyHash: 'hash',
+    tasks: [spec],
+    // No case here is about expiry, and none beats.
+    sessionTimeoutMs: 60_000,
+    heartbeatMs: 10_000,
+    url: undefined
+  })
+  const { owned } = await coordinator.beat()
+  assert.deepEqual(
+    owned.map(({ task }) => task),
+    [spec.id]
+  )
+  const { epoch } = owned[0] as OwnedTask
+  const source = { topic, partition: 0 }
+  const commit = (offset: number, metadata = ''): TaskCommit => ({
+    group: 'group',
+    task: spec.id,
+    memberId: 'member',
+    epoch,
+    offsets: [{ ...source, offset, metadata }]
+  })
+  return { source, task: spec.id, commit }
+}
+
+async function commitOnly(
+  transport: Transport,
+  commit: TaskCommit
+): Promise<{ readonly fenced: readonly string[] }> {
+  const producer = await transport.transactionalProducer('commit-only')
+  await producer.begin()
+  producer.commitOffsets(commit)
+  const report = await producer.end()
+  await producer.close()
+  return report
+}

@@ -1,0 +1,42 @@
+// The transport suite: every sentence of the transport port, as tests that any log must pass.
+
+import { adminCases } from './admin-cases.ts'
+import { connectionCases } from './connection-cases.ts'
+import { fetchCases } from './fetch-cases.ts'
+import { groupCases } from './group-cases.ts'
+import { producerCases } from './producer-cases.ts'
+import type { Skip } from './suite.ts'
+import { registerSuite } from './suite.ts'
+import { transactionCases } from './transaction-cases.ts'
+import type { ConformanceFeatures, ConformanceLog } from './transport-scene.ts'
+import { TransportScene } from './transport-scene.ts'
+
+export interface TransportConformance {
+  /** Printed before each case. */
+  readonly name: string
+  /** Makes an empty log of its own for one case. */
+  readonly create: () => Promise<ConformanceLog>
+  readonly features: ConformanceFeatures
+  /** Cases that cannot hold, each with its reason. */
+  readonly skip?: readonly Skip[]
+}
+
+/** Registers the suite with `node:test`. */
+export function transportConformance(conformance: TransportConformance): void {
+  registerSuite<TransportScene>({
+    name: conformance.name,
+    cases: [
+      ...connectionCases,
+      ...adminCases,
+      ...producerCases,
+      ...transactionCases,
+      ...fetchCases,
+      ...groupCases
+    ],
+    skip: conformance.skip ?? [],
+    async open() {
+      const log = await conformance.create()
+      return new TransportScene(log, await log.connect(), conformance.features)
+    }
+  })
+}
