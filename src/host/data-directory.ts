@@ -82,10 +82,12 @@ async function prepare(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 })
     const { name, isNetwork } = fileSystemType((await statfs(path)).type)
-    if (!isNetwork) return
+    // Windows gives every file system the number 0; there the path itself tells.
+    const isShare = path.startsWith('\\\\')
+    if (!isNetwork && !isShare) return
     throw new TailraceError(
       'TAILRACE_STATE_NETWORK_DISK',
-      `The data directory ${path} is on a network file system (${name}).`
+      `The data directory ${path} is on a network file system (${isShare ? 'share' : name}).`
     )
   } catch (error) {
     throw directoryError(error, path)
