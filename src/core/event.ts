@@ -36,8 +36,17 @@ export class StreamEvent implements Event, Place {
   /** The offset as a number; `offset` is the public form. */
   readonly position: number
   readonly recordHeaders: readonly RecordHeader[]
+  /** False when the value holds something that cannot be frozen: agents do not share it. */
+  readonly isPlain: boolean
 
-  constructor(key: unknown, value: unknown, place: Place, recordHeaders: readonly RecordHeader[]) {
+  constructor(
+    key: unknown,
+    value: unknown,
+    place: Place,
+    recordHeaders: readonly RecordHeader[],
+    isPlain = true
+  ) {
+    this.isPlain = isPlain
     this.key = key
     this.value = value
     this.timestamp = place.timestamp

@@ -6,9 +6,15 @@ const timerMsMax = 2_147_483_647
 
 export const realClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  // The same for every thread of the process; `performance.now` begins anew in each.
+  monotonic,
   schedule,
   turn: () => new Promise((resolve) => setImmediate(resolve))
+}
+
+function monotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1_000 + nanoseconds / 1_000_000
 }
 
 function schedule(delayMs: number, run: () => void): Cancel {

@@ -1,0 +1,95 @@
+// Data plane. The parts an agent's function is handed, made afresh for each call of it.
+import type { AgentDeclaration, TableDeclaration, TopicDeclaration } from '../core/declarations.ts'
+import type { UnsentRecord } from '../core/engine.ts'
+import { invariant, TailraceError } from '../core/errors.ts'
+import { isThenable } from '../core/schema.ts'
+import { outgoing, type OutgoingContext, type Spreader } from './outgoing.ts'
+import type { Scope } from './scope.ts'
+import type { Shard } from './shard.ts'
+import { ReadableShard, WritableShard } from './table-views.ts'
+import { type OnLate, ReadableWindows, WritableWindows } from './windowed-views.ts'
+
+export interface PartsContext {
+  readonly shards: ReadonlyMap<TableDeclaration, Shard>
+  readonly partitionsOf: (topic: string) => number
+  readonly recordBytesMax: number
+  readonly spreader: Spreader
+  readonly onLate: OnLate
+}
+
+/** Shards and outputs under the user's names, bound to one call's scope. */
+export function handedParts(
+  agent: AgentDeclaration,
+  scope: Scope,
+  context: PartsContext
+): Readonly<Record<string, unknown>> {
+  const parts: Record<string, unknown> = {}
+  for (const [name, table] of Object.entries(agent.tables)) {
+    const shard = shardOf(table, context)
+    parts[name] =
+      table.window === undefined
+        ? new WritableShard(shard, scope)
+        : new WritableWindows(shard, scope, context.onLate)
+  }
+  for (const [name, table] of Object.entries(agent.reads)) {
+    const shard = shardOf(table, context)
+    parts[name] =
+      table.window === undefined ? new ReadableShard(shard) : new ReadableWindows(shard, scope)
+  }
+  for (const [name, topic] of Object.entries(agent.outputs)) {
+    parts[name] = new OutputRun(topic, scope, context)
+  }
+  return Object.freeze(parts)
+}
+
+function shardOf(table: TableDeclaration, context: PartsContext): Shard {
+  const shard = context.shards.get(table)
+  invariant(shard !== undefined, `table "${table.name}" has no shard in this task`)
+  return shard
+}
+
+/** A declared output: its records are part of the open event's effect. */
+export class OutputRun {
+  readonly #topic: TopicDeclaration
+  readonly #scope: Scope
+  readonly #context: PartsContext
+
+  constructor(topic: TopicDeclaration, scope: Scope, context: PartsContext) {
+    this.#topic = topic
+    this.#scope = scope
+    this.#context = context
+  }
+
+  send(record: UnsentRecord): void {
+    const event = this.#scope.require(`sent to "${this.#topic.name}"`)
+    sendWithin(this.#topic, record, { scope: this.#scope, context: this.#context, event })
+  }
+}
+
+/** Puts a record into the journal of the open event. */
+export function sendWithin(
+  topic: TopicDeclaration,
+  record: UnsentRecord,
+  place: {
+    readonly scope: Scope
+    readonly context: PartsContext
+    readonly event: { readonly timestamp: number }
+  }
+): void {
+  const { context, event, scope } = place
+  const settings: OutgoingContext = {
+    recordBytesMax: context.recordBytesMax,
+    partitionsOf: context.partitionsOf,
+    timestamp: event.timestamp
+  }
+  const made = outgoing(topic, record, settings, context.spreader)
+  if (isThenable(made)) {
+    // Its outcome is not wanted: an output must be valid before its event goes on.
+    made.then(undefined, () => undefined)
+    throw new TailraceError(
+      'TAILRACE_SCHEMA_ASYNC',
+      `the schema of "${topic.name}" validates asynchronously, and an output is sent at once`
+    )
+  }
+  scope.journal.send(made)
+}

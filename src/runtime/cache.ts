@@ -1,0 +1,160 @@
+// Data plane. Decoded rows in memory: one limit in bytes for all shards of a worker.
+import { type Entry, untouched } from './entry.ts'
+
+/** What all caches of a worker share: the limit, and who evicts next. */
+export class CacheBudget {
+  readonly bytesMax: number
+  readonly #caches = new Set<ShardCache>()
+  #bytes = 0
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  join(cache: ShardCache): void {
+    this.#caches.add(cache)
+  }
+
+  leave(cache: ShardCache): void {
+    if (this.#caches.delete(cache)) this.#bytes -= cache.bytes
+  }
+
+  charge(bytes: number): void {
+    this.#bytes += bytes
+  }
+
+  /** Rows that a commit must write before they can be evicted fill most of the limit. */
+  get isPressed(): boolean {
+    return this.#bytes > this.bytesMax
+  }
+
+  /** Evicts clean rows, shard by shard, until the limit holds; called between records. */
+  shrink(): void {
+    if (!this.isPressed) return
+    const target = this.bytesMax * 0.9
+    for (const cache of [...this.#caches]) {
+      if (this.#bytes <= target) return
+      this.#bytes -= cache.evict(this.#bytes - target)
+      // The next call begins with another shard, so that none is always the victim.
+      this.#caches.delete(cache)
+      this.#caches.add(cache)
+    }
+  }
+}
+
+/** Rows of one shard: by window, then by key (joined keys cost twice as much). */
+export class ShardCache {
+  readonly #budget: CacheBudget
+  readonly #windows = new Map<number, Map<string, Entry>>()
+  // The window looked at last: events come in runs of one window.
+  #lastStart = Number.NaN
+  #lastWindow: Map<string, Entry> = new Map()
+  bytes = 0
+
+  constructor(budget: CacheBudget) {
+    this.#budget = budget
+    budget.join(this)
+  }
+
+  get(windowStart: number, key: unknown): Entry | undefined {
+    return typeof key === 'string' ? this.getText(windowStart, key) : undefined
+  }
+
+  getText(windowStart: number, text: string): Entry | undefined {
+    return this.#window(windowStart)?.get(text)
+  }
+
+  add(entry: Entry, text: string): void {
+    let window = this.#window(entry.windowStart)
+    if (window === undefined) {
+      window = new Map()
+      this.#windows.set(entry.windowStart, window)
+    }
+    window.set(text, entry)
+    this.bytes += entry.sizeBytes
+    this.#budget.charge(entry.sizeBytes)
+  }
+
+  #window(start: number): Map<string, Entry> | undefined {
+    if (start === this.#lastStart) return this.#lastWindow
+    const window = this.#windows.get(start)
+    if (window !== undefined) {
+      this.#lastStart = start
+      this.#lastWindow = window
+    }
+    return window
+  }
+
+  windowStarts(): Iterable<number> {
+    return this.#windows.keys()
+  }
+
+  /** Rows whose accepted state differs from the store's: what a scan must lay over it. */
+  *unstored(): Iterable<Entry> {
+    for (const window of this.#windows.values()) {
+      for (const entry of window.values()) if (isHeld(entry)) yield entry
+    }
+  }
+
+  /** Forgets clean rows that were not used lately, oldest windows first; returns bytes freed. */
+  evict(bytesWanted: number): number {
+    let freed = 0
+    for (const start of [...this.#windows.keys()].sort((a, b) => a - b)) {
+      if (freed >= bytesWanted) break
+      freed += this.#evictFrom(start, bytesWanted - freed)
+    }
+    this.bytes -= freed
+    return freed
+  }
+
+  #evictFrom(start: number, bytesWanted: number): number {
+    const window = this.#windows.get(start)
+    if (window === undefined) return 0
+    let freed = 0
+    for (const [text, entry] of window) {
+      if (freed >= bytesWanted) break
+      if (isHeld(entry)) continue
+      if (entry.isRecent) {
+        entry.isRecent = false
+        continue
+      }
+      window.delete(text)
+      freed += entry.sizeBytes
+    }
+    if (window.size === 0) this.#drop(start)
+    return freed
+  }
+
+  /** Forgets the clean rows of windows that start before `horizon`. */
+  forgetBefore(horizon: number): void {
+    for (const [start, window] of this.#windows) {
+      if (start >= horizon) continue
+      for (const [text, entry] of window) {
+        if (isHeld(entry)) continue
+        window.delete(text)
+        this.bytes -= entry.sizeBytes
+        this.#budget.charge(-entry.sizeBytes)
+      }
+      if (window.size === 0) this.#drop(start)
+    }
+  }
+
+  #drop(start: number): void {
+    this.#windows.delete(start)
+    if (this.#lastStart === start) this.#lastStart = Number.NaN
+  }
+
+  close(): void {
+    this.#budget.leave(this)
+    this.#windows.clear()
+    this.#lastStart = Number.NaN
+  }
+}
+
+function isHeld(entry: Entry): boolean {
+  return entry.isDirty || entry.isCommitting || entry.pending !== untouched
+}

@@ -1,0 +1,180 @@
+// When commits happen: at their interval, under pressure, on a hand-over and on a stop; one at a
+// time. A commit that failed ends in a crash in place: every task begins again at its last commit.
+import { hasCode, TailraceError } from '../core/errors.ts'
+import { type Clock, pause } from '../port/clock.ts'
+import type { Transport } from '../port/transport.ts'
+import { type CommitParts, commitTasks, UnencodableTask } from './commit.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { Intake } from './intake.ts'
+import type { OpenTask } from './open-task.ts'
+import { Sender } from './sender.ts'
+import type { TaskSet } from './task-set.ts'
+import { Upkeep } from './upkeep.ts'
+
+export interface CommitLoopParts extends CommitParts {
+  readonly transport: Transport
+  readonly transactionalId: string
+  readonly clock: Clock
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly dispatcher: Dispatcher
+  readonly intake: Intake
+  readonly tasks: () => TaskSet
+  readonly upkeep: Upkeep
+  readonly onFatal: (error: unknown) => void
+}
+
+/** Restarts without one successful commit between them, after which the worker gives up. */
+const restartsMax = 5
+
+export class CommitLoop {
+  readonly #parts: CommitLoopParts
+  #sender: Sender | undefined
+  #chain: Promise<void> = Promise.resolve()
+  #isStopped = false
+  #wake: () => void = () => undefined
+  #isAsked = false
+  #running: Promise<void> = Promise.resolve()
+  #restartsInARow = 0
+
+  constructor(parts: CommitLoopParts) {
+    this.#parts = parts
+  }
+
+  get sender(): Sender | undefined {
+    return this.#sender
+  }
+
+  async start(): Promise<void> {
+    await this.#openSender()
+    this.#running = this.#run()
+  }
+
+  /** Asks for a commit before its interval is over. */
+  request(): void {
+    this.#isAsked = true
+    this.#wake()
+  }
+
+  /** Commits now, after the one under way if there is one. */
+  commit(): Promise<void> {
+    const next = this.#chain.then(() => this.#commitOnce())
+    this.#chain = next.catch(this.#parts.onFatal)
+    return next
+  }
+
+  /** Resolves when no commit is under way. */
+  quiesce(): Promise<void> {
+    return this.#chain
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#wake()
+    await this.#running
+    await this.#chain
+    await this.#sender?.close()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      await this.#interval()
+      if (this.#isStopped) return
+      this.#isAsked = false
+      await this.commit().catch(() => undefined)
+    }
+  }
+
+  async #interval(): Promise<void> {
+    if (this.#isAsked) return
+    const woken = new AbortController()
+    this.#wake = () => woken.abort()
+    await pause(this.#parts.clock, this.#parts.intervalMs, woken.signal)
+    this.#wake = () => undefined
+  }
+
+  async #openSender(): Promise<void> {
+    const { dispatcher, transactionalId, transport } = this.#parts
+    const sender = new Sender(await transport.transactionalProducer(transactionalId))
+    await sender.begin()
+    this.#sender = sender
+    dispatcher.use(sender)
+  }
+
+  async #commitOnce(): Promise<void> {
+    const sender = this.#sender
+    if (sender === undefined) return
+    const set = this.#parts.tasks()
+    try {
+      const lost = await this.#within(commitTasks(set.committable, sender, this.#parts))
+      for (const task of lost) this.#drop(task, set)
+      this.#restartsInARow = 0
+      await this.#parts.upkeep.afterCommit(set.committable)
+    } catch (error) {
+      await this.#restart(error, set)
+    }
+    this.#relieve(set)
+  }
+
+  // Held tasks go on, and paused partitions are fetched again.
+  #relieve(set: TaskSet): void {
+    this.#parts.dispatcher.relieve()
+    for (const task of set.tasks) {
+      this.#parts.intake.relieve(task.run)
+      if (task.state === 'running') this.#parts.dispatcher.kick(task.run)
+    }
+  }
+
+  #drop(task: OpenTask, set: TaskSet): void {
+    const fields = { task: task.owned.task }
+    this.#parts.dispatcher.log.warn(fields, 'a task is owned by another worker now; dropping it')
+    set.drop(task)
+  }
+
+  async #within(commit: Promise<readonly OpenTask[]>): Promise<readonly OpenTask[]> {
+    const { clock, timeoutMs } = this.#parts
+    let cancel = (): void => undefined
+    const late = new Promise<never>((_, reject) => {
+      cancel = clock.schedule(timeoutMs, () => {
+        reject(
+          new TailraceError(
+            'TAILRACE_TRANSPORT_UNAVAILABLE',
+            `a commit did not end within commitTimeout (${timeoutMs} ms)`
+          )
+        )
+      })
+    })
+    try {
+      return await Promise.race([commit, late])
+    } finally {
+      cancel()
+    }
+  }
+
+  async #restart(error: unknown, set: TaskSet): Promise<void> {
+    const { counters, onFatal } = this.#parts
+    if (this.#isStopped || isHopeless(error)) {
+      onFatal(error)
+      return
+    }
+    counters.restarts++
+    this.#restartsInARow++
+    if (this.#restartsInARow > restartsMax) {
+      onFatal(error instanceof UnencodableTask ? error.cause : error)
+      return
+    }
+    const careful = error instanceof UnencodableTask ? error.task : undefined
+    await this.#sender?.close().catch(() => undefined)
+    await this.#openSender()
+    set.restartAll(careful, error instanceof UnencodableTask ? error.cause : error)
+  }
+}
+
+// Trying again meets the same wall: the worker stops, and the log is the truth at the next start.
+function isHopeless(error: unknown): boolean {
+  return (
+    hasCode(error, 'TAILRACE_STATE_FULL') ||
+    hasCode(error, 'TAILRACE_BUG_INVARIANT') ||
+    hasCode(error, 'TAILRACE_TRANSPORT_CLOSED')
+  )
+}

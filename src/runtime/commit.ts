@@ -1,0 +1,130 @@
+// Commits the worker's tasks, each at its own last cut: freeze, encode, one transaction with
+// outputs, changelogs and offsets, then the store. The store is never ahead of the log.
+import { TailraceError } from '../core/errors.ts'
+import { failpoint } from '../port/failpoint.ts'
+import type { Checkpoint, Store } from '../port/store.ts'
+import type { TransactionReport } from '../port/transport.ts'
+import type { Counters } from './monitor.ts'
+import { type Cut, hasProgress, metadataOf, type OpenTask } from './open-task.ts'
+import type { Sender } from './sender.ts'
+import type { CommittingRow, Shard } from './shard.ts'
+
+export interface CommitParts {
+  readonly group: string
+  readonly memberId: string
+  readonly store: Store
+  readonly counters: Counters
+  /** Identity of each changelog topic, for checkpoints. */
+  readonly topicIdOf: (topic: string) => string
+}
+
+/** A commit that cannot succeed because of what one task wrote. */
+export class UnencodableTask extends Error {
+  override readonly name: string = 'UnencodableTask'
+  readonly task: OpenTask
+
+  constructor(task: OpenTask, cause: unknown) {
+    super(`what task ${task.owned.task} wrote cannot be committed`, { cause })
+    this.task = task
+  }
+}
+
+/**
+ * Commits what the tasks have finished. Returns those that are no longer ours.
+ *
+ * @throws UnencodableTask before anything was written; anything else leaves the outcome unknown
+ */
+export async function commitTasks(
+  tasks: readonly OpenTask[],
+  sender: Sender,
+  parts: CommitParts
+): Promise<readonly OpenTask[]> {
+  const cuts = tasks.filter(hasProgress).map(cutOf)
+  if (cuts.length === 0) return []
+  for (const cut of cuts) appendCut(cut, sender, parts)
+  sender.seal()
+  failpoint('commit.frozen')
+  const report = await sender.end()
+  failpoint('commit.ended')
+  const fenced = new Set(report.fenced)
+  const kept = cuts.filter((cut) => !fenced.has(cut.task.owned.task))
+  await writeStore(kept, report, parts)
+  failpoint('commit.stored')
+  for (const cut of kept) settleCut(cut)
+  parts.counters.commits++
+  return cuts.filter((cut) => fenced.has(cut.task.owned.task)).map((cut) => cut.task)
+}
+
+function cutOf(task: OpenTask): Cut {
+  try {
+    return {
+      task,
+      offsets: task.run.queues.map((queue) => ({
+        topic: queue.topic,
+        partition: queue.partition,
+        offset: queue.position,
+        metadata: metadataOf(queue.streamTime)
+      })),
+      rows: task.shards.map((shard) => ({ shard, rows: shard.freeze() }))
+    }
+  } catch (error) {
+    throw new UnencodableTask(task, error)
+  }
+}
+
+function appendCut(cut: Cut, sender: Sender, parts: CommitParts): void {
+  const { owned, partition } = cut.task
+  for (const { rows, shard } of cut.rows) {
+    parts.counters.changelogRecords += rows.length
+    for (const { entry, row, rowKey } of rows) {
+      const { timestamp } = entry
+      const topic = shard.changelog
+      sender.append(owned.task, { topic, partition, key: rowKey, value: row, timestamp })
+    }
+  }
+  // Also unchanged offsets: they are what proves that the task is still ours (KIP-447).
+  sender.commitOffsets({
+    group: parts.group,
+    task: owned.task,
+    memberId: parts.memberId,
+    epoch: owned.epoch,
+    offsets: cut.offsets
+  })
+}
+
+async function writeStore(
+  cuts: readonly Cut[],
+  report: TransactionReport,
+  parts: CommitParts
+): Promise<void> {
+  const changed = cuts.flatMap((cut) => cut.rows.filter(({ rows }) => rows.length > 0))
+  if (changed.length === 0) return
+  const batch = parts.store.batch()
+  for (const { rows, shard } of changed) {
+    for (const row of rows) putRow(shard, row, batch)
+    batch.checkpoint(shard.id, checkpointOf(shard, report, parts))
+  }
+  await batch.write()
+}
+
+function putRow(shard: Shard, row: CommittingRow, batch: ReturnType<Store['batch']>): void {
+  if (row.row === null) batch.delete(shard.id, row.rowKey)
+  else batch.put(shard.id, row.rowKey, row.row)
+}
+
+function checkpointOf(shard: Shard, report: TransactionReport, parts: CommitParts): Checkpoint {
+  const { changelog, id } = shard
+  const end = report.ends.find((one) => one.topic === changelog && one.partition === id.partition)
+  if (end === undefined) {
+    throw new TailraceError(
+      'TAILRACE_BUG_INVARIANT',
+      `the log does not say where the changelog "${changelog}" ended`
+    )
+  }
+  return { topicId: parts.topicIdOf(changelog), offset: end.end, leaderEpoch: end.leaderEpoch }
+}
+
+function settleCut(cut: Cut): void {
+  for (const { rows, shard } of cut.rows) shard.committed(rows)
+  for (const { offset, topic } of cut.offsets) cut.task.committed.set(topic, offset)
+}

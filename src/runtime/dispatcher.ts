@@ -1,0 +1,190 @@
+// Data plane. Shares the loop among tasks: a bounded number of records a turn, then input and
+// output have theirs. Holds everything back while a commit must come first.
+import type { Decision, Failure, OnError } from '../core/decision.ts'
+import { messageOf, TailraceError } from '../core/errors.ts'
+import type { Clock } from '../port/clock.ts'
+import { failpoint } from '../port/failpoint.ts'
+import type { OutgoingRecord } from '../port/transport.ts'
+import type { Log } from './log.ts'
+import type { Counters } from './monitor.ts'
+import type { PartitionQueue } from './partition-queue.ts'
+import type { Pulse } from './pulse.ts'
+import type { Sender } from './sender.ts'
+import type { TaskHost } from './task-host.ts'
+import type { TaskRun } from './task-run.ts'
+
+export interface DispatcherParts {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: () => number
+  readonly counters: Counters
+  readonly pulse: Pulse
+  readonly taskIdleMs: number
+  readonly futureLimitMs: number
+  readonly onError: OnError | undefined
+  readonly deadLetter: string | undefined
+  readonly partitionsOf: (topic: string) => number
+  readonly onFatal: (error: unknown) => void
+  /** Looks at what waits for a commit; true asks for one now. */
+  readonly isPressed: () => boolean
+  readonly onPressure: () => void
+}
+
+const recordsPerTurn = 2_048
+const recordsPerLook = 64
+const turnMsMax = 8
+
+export class Dispatcher implements TaskHost {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: () => number
+  readonly counters: Counters
+  readonly taskIdleMs: number
+  readonly onError: OnError | undefined
+  readonly deadLetter: string | undefined
+  readonly #parts: DispatcherParts
+  readonly #ready = new Set<TaskRun>()
+  #sender: Sender | undefined
+  #isScheduled = false
+  #isHeld = false
+  #isQuiet = false
+  #left = recordsPerTurn
+  #untilLook = recordsPerLook
+  #turnStartMs = 0
+  #streamTimeMax = 0
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts
+    this.clock = parts.clock
+    this.log = parts.log
+    this.random = parts.random
+    this.counters = parts.counters
+    this.taskIdleMs = parts.taskIdleMs
+    this.onError = parts.onError
+    this.deadLetter = parts.deadLetter
+    this.#startTurn()
+  }
+
+  /** The transaction that outputs go into. */
+  use(sender: Sender): void {
+    this.#sender = sender
+  }
+
+  partitionsOf(topic: string): number {
+    return this.#parts.partitionsOf(topic)
+  }
+
+  mayDispatch(): boolean {
+    return !this.#isHeld && !this.#isQuiet
+  }
+
+  /** A commit has taken what was waiting: tasks may go on. */
+  relieve(): void {
+    this.#isHeld = false
+  }
+
+  /** Opens no further records; for a stop. */
+  quiet(): void {
+    this.#isQuiet = true
+  }
+
+  /** Lets a task work, at the next turn if this one is used up. */
+  kick(task: TaskRun): void {
+    if (this.#isScheduled) this.#ready.add(task)
+    else task.pump()
+  }
+
+  takeTurn(task: TaskRun): boolean {
+    if (this.#left > 0) {
+      this.#left--
+      if (--this.#untilLook > 0 || this.#look()) return true
+    }
+    this.#ready.add(task)
+    this.#schedule()
+    return false
+  }
+
+  // False when this turn has lasted long enough.
+  #look(): boolean {
+    this.#untilLook = recordsPerLook
+    this.checkPressure()
+    if (this.clock.monotonic() - this.#turnStartMs < turnMsMax) return true
+    this.#left = 0
+    return false
+  }
+
+  /** Holds tasks back when too much waits for a commit. */
+  checkPressure(): void {
+    if (this.#isHeld || !this.#parts.isPressed()) return
+    this.#isHeld = true
+    this.#parts.onPressure()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.clock.turn().then(() => this.#turn(), this.#parts.onFatal)
+  }
+
+  #turn(): void {
+    this.#isScheduled = false
+    this.#startTurn()
+    const tasks = [...this.#ready]
+    this.#ready.clear()
+    for (const task of tasks) task.pump()
+  }
+
+  #startTurn(): void {
+    this.#left = recordsPerTurn
+    this.#untilLook = recordsPerLook
+    this.#turnStartMs = this.clock.monotonic()
+    this.#streamTimeMax = this.clock.now() + this.#parts.futureLimitMs
+  }
+
+  coarseNowMs(): number {
+    return this.#turnStartMs
+  }
+
+  streamTimeMax(): number {
+    return this.#streamTimeMax
+  }
+
+  opened(queue: PartitionQueue): void {
+    const { pulse } = this.#parts
+    pulse.opened(pulse.topics.indexOf(queue.topic), queue.partition, queue.cursor.offset)
+  }
+
+  finished(task: TaskRun, outputs: readonly OutgoingRecord[]): void {
+    this.#parts.pulse.finished()
+    this.counters.finished++
+    const sender = this.#sender
+    if (sender === undefined) return
+    if (sender.isEnding) failpoint('event.finished-in-commit')
+    if (outputs.length === 0) return
+    this.counters.outputs += outputs.length
+    sender.accept(task.id, outputs)
+  }
+
+  reportFailure(task: string, failure: Failure, decision: Decision, agent: string): void {
+    if (decision.kind === 'retry') this.counters.retries++
+    const { record } = failure
+    const code = failure.error instanceof TailraceError ? failure.error.code : undefined
+    const fields = {
+      task,
+      agent,
+      topic: record.topic,
+      partition: record.partition,
+      offset: Number(record.offset),
+      stage: failure.stage,
+      attempts: failure.attempts,
+      decision: decision.kind,
+      ...(code !== undefined && { code }),
+      err: failure.error
+    }
+    this.log.warn(fields, `an event failed: ${messageOf(failure.error)}`)
+  }
+
+  stopWorker(error: unknown): void {
+    this.#parts.onFatal(error)
+  }
+}

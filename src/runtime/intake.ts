@@ -1,0 +1,131 @@
+// Data plane. Fetches for the worker's tasks into their queues; a full queue pauses its partition,
+// never the worker.
+import { type Clock, pause } from '../port/clock.ts'
+import { failpoint } from '../port/failpoint.ts'
+import type { FetchedChunk, Fetcher, TopicPartition } from '../port/transport.ts'
+import type { PartitionQueue } from './partition-queue.ts'
+import type { TaskRun } from './task-run.ts'
+
+export interface IntakeParts {
+  readonly fetcher: Fetcher
+  readonly clock: Clock
+  readonly fetchBytesMax: number
+  readonly queueBytesMax: number
+  readonly queueRecordsMax: number
+  readonly kick: (task: TaskRun) => void
+  /** Where to go on when a position is not in the log; throws when the policy is to stop. */
+  readonly onOutOfRange: (queue: PartitionQueue, chunk: FetchedChunk) => number
+  readonly onError: (error: unknown) => void
+}
+
+interface Fed {
+  readonly queue: PartitionQueue
+  readonly task: TaskRun
+}
+
+// One answer's bytes: larger ones only make the loop parse longer before others have their turn.
+const fetchBytes = 2 * 1_048_576
+const fetchWaitMs = 500
+/** A paused partition goes on when its queue has shrunk to this share of its limits. */
+const resumeShare = 0.5
+
+export class Intake {
+  readonly #parts: IntakeParts
+  readonly #fed = new Map<string, Fed>()
+  #isStopped = false
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  add(task: TaskRun): void {
+    for (const queue of task.queues) this.#fed.set(keyOf(queue), { queue, task })
+    this.#parts.fetcher.add(
+      task.queues.map((queue) => ({
+        topic: queue.topic,
+        partition: queue.partition,
+        offset: queue.fetchPosition
+      }))
+    )
+    this.#parts.fetcher.wake()
+  }
+
+  remove(task: TaskRun): void {
+    const own = task.queues.filter((queue) => this.#fed.get(keyOf(queue))?.queue === queue)
+    for (const queue of own) this.#fed.delete(keyOf(queue))
+    if (own.length > 0) this.#parts.fetcher.remove(own)
+  }
+
+  /** Resumes partitions whose queues have room again; called as records are finished. */
+  relieve(task: TaskRun): void {
+    for (const queue of task.queues) {
+      if (!queue.isPaused || this.#isFull(queue, resumeShare)) continue
+      queue.isPaused = false
+      this.#parts.fetcher.resume(queue)
+      this.#parts.fetcher.wake()
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#parts.fetcher.wake()
+    await this.#running
+    await this.#parts.fetcher.close()
+  }
+
+  async #run(): Promise<void> {
+    const { clock, fetcher, fetchBytesMax, onError } = this.#parts
+    const limits = { bytesMax: Math.min(fetchBytes, fetchBytesMax), waitMaxMs: fetchWaitMs }
+    while (!this.#isStopped) {
+      try {
+        const chunks = await fetcher.fetch(limits)
+        if (chunks.length > 0) failpoint('fetch.received')
+        for (const chunk of chunks) this.#take(chunk)
+        await clock.turn()
+      } catch (error) {
+        if (this.#isStopped) return
+        onError(error)
+        await pause(clock, errorPauseMs)
+      }
+    }
+  }
+
+  #take(chunk: FetchedChunk): void {
+    const fed = this.#fed.get(keyOf(chunk))
+    if (fed === undefined) return
+    const { queue, task } = fed
+    if (chunk.outOfRange !== undefined) {
+      if (chunk.outOfRange.position !== queue.fetchPosition) return
+      const offset = this.#parts.onOutOfRange(queue, chunk)
+      queue.position = Math.max(queue.position, offset)
+      queue.fetchPosition = offset
+      this.#parts.fetcher.seek({ topic: queue.topic, partition: queue.partition, offset })
+      return
+    }
+    // A chunk asked for before a task was opened afresh does not belong to its new queue.
+    if (chunk.bytes.length > 0 && chunk.nextOffset <= queue.fetchPosition) return
+    queue.push(chunk)
+    if (!queue.isPaused && this.#isFull(queue, 1)) {
+      queue.isPaused = true
+      this.#parts.fetcher.pause(queue)
+    }
+    this.#parts.kick(task)
+  }
+
+  #isFull(queue: PartitionQueue, share: number): boolean {
+    const { queueBytesMax, queueRecordsMax } = this.#parts
+    return queue.bytes > queueBytesMax * share || queue.records > queueRecordsMax * share
+  }
+}
+
+/** After a failed fetch: long enough not to fill the log, short enough not to be missed. */
+const errorPauseMs = 200
+
+function keyOf(partition: TopicPartition): string {
+  return `${partition.topic}/${partition.partition}`
+}

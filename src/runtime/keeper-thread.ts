@@ -1,0 +1,57 @@
+// The keeper thread: membership and stall watch, on a connection of its own. It must not depend on
+// anything the worker's loop does, because its work begins when that loop is blocked.
+import { parentPort, workerData } from 'node:worker_threads'
+import { messageOf } from '../core/errors.ts'
+import type { Transport } from '../port/transport.ts'
+import { KeeperLoop } from './keeper-loop.ts'
+import type { FromKeeper, KeeperStart, ToKeeper } from './keeper-messages.ts'
+import { Pulse } from './pulse.ts'
+import { realClock } from './real-clock.ts'
+import { watchLoop } from './stall-watch.ts'
+
+const { door, request, shared, stallTimeoutMs, topics } = workerData as KeeperStart
+
+function say(message: FromKeeper): void {
+  parentPort?.postMessage(message)
+}
+
+async function main(): Promise<void> {
+  const opened: unknown = await import(door.module)
+  const transport = await openDoor(opened)
+  const loop = new KeeperLoop({
+    coordinator: await transport.coordinator(),
+    clock: realClock,
+    request,
+    onAnswer: (answer) => say({ kind: 'answer', answer }),
+    onError: (error) => say({ kind: 'error', message: messageOf(error), isFatal: false })
+  })
+  const watch = watchLoop(new Pulse(topics, shared), { clock: realClock, stallTimeoutMs })
+  const leave = async (): Promise<void> => {
+    watch()
+    await loop.leave()
+    await transport.close()
+    say({ kind: 'left' })
+    parentPort?.close()
+  }
+  parentPort?.on('message', (message: ToKeeper) => {
+    const work =
+      message.kind === 'leave'
+        ? leave()
+        : loop.release(message.tasks).then(() => say({ kind: 'released', id: message.id }))
+    work.catch(fail)
+  })
+  await loop.start()
+  say({ kind: 'joined' })
+}
+
+async function openDoor(opened: unknown): Promise<Transport> {
+  const { open } = opened as { open(argument: string): Promise<Transport> }
+  return open(door.argument)
+}
+
+function fail(error: unknown): void {
+  say({ kind: 'error', message: messageOf(error), isFatal: true })
+  parentPort?.close()
+}
+
+main().catch(fail)

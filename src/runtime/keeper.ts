@@ -1,0 +1,139 @@
+// The worker's side of its keeper: the same four verbs, whether it is a thread or this loop.
+import { Worker as Thread } from 'node:worker_threads'
+import { messageOf, TailraceError } from '../core/errors.ts'
+import type { Clock } from '../port/clock.ts'
+import type { BeatAnswer, JoinRequest, ThreadDoor, Transport } from '../port/transport.ts'
+import { KeeperLoop } from './keeper-loop.ts'
+import type { FromKeeper, KeeperStart, ToKeeper } from './keeper-messages.ts'
+import type { Pulse } from './pulse.ts'
+
+export interface Keeper {
+  /** Resolves when the member has joined. */
+  start(): Promise<void>
+  release(tasks: readonly string[]): Promise<void>
+  leave(): Promise<void>
+}
+
+export interface KeeperParts {
+  readonly request: JoinRequest
+  readonly onAnswer: (answer: BeatAnswer) => void
+  /** A beat failed; it is tried again. */
+  readonly onError: (error: unknown) => void
+  /** The keeper itself is gone: without it the worker must not go on. */
+  readonly onDeath: (error: unknown) => void
+}
+
+/** A keeper in the worker's own loop. */
+export async function inlineKeeper(
+  parts: KeeperParts,
+  transport: Transport,
+  clock: Clock
+): Promise<Keeper> {
+  const coordinator = await transport.coordinator()
+  return new KeeperLoop({ ...parts, coordinator, clock })
+}
+
+export interface ThreadSettings {
+  readonly door: ThreadDoor
+  readonly pulse: Pulse
+  readonly stallTimeoutMs: number
+}
+
+/** A keeper on a thread of its own: it beats while the worker's loop is blocked. */
+export class ThreadKeeper implements Keeper {
+  readonly #parts: KeeperParts
+  readonly #settings: ThreadSettings
+  readonly #waiting = new Map<number, () => void>()
+  #thread: Thread | undefined
+  #nextId = 1
+  #isLeaving = false
+
+  constructor(parts: KeeperParts, settings: ThreadSettings) {
+    this.#parts = parts
+    this.#settings = settings
+  }
+
+  start(): Promise<void> {
+    const { door, pulse, stallTimeoutMs } = this.#settings
+    const { shared, topics } = pulse
+    const workerData: KeeperStart = {
+      door,
+      request: this.#parts.request,
+      shared,
+      topics,
+      stallTimeoutMs
+    }
+    // Sources run unbuilt and the package is built: the thread has the ending that we have.
+    const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    const thread = new Thread(new URL(`./keeper-thread.${ending}`, import.meta.url), {
+      workerData,
+      name: 'tailrace keeper'
+    })
+    this.#thread = thread
+    return new Promise((resolve, reject) => {
+      const died = (error: unknown): void => {
+        reject(error)
+        this.#died(error)
+      }
+      thread.on('message', (message: FromKeeper) => {
+        if (message.kind === 'joined') resolve()
+        else this.#take(message, died)
+      })
+      thread.on('error', died)
+      thread.on('exit', () => died(new Error('the keeper thread ended')))
+    })
+  }
+
+  #take(message: FromKeeper, died: (error: unknown) => void): void {
+    switch (message.kind) {
+      case 'answer':
+        this.#parts.onAnswer(message.answer)
+        return
+      case 'released':
+        this.#waiting.get(message.id)?.()
+        this.#waiting.delete(message.id)
+        return
+      case 'error':
+        if (message.isFatal) died(new Error(message.message))
+        else this.#parts.onError(new Error(message.message))
+        return
+      case 'left':
+      case 'joined':
+        return
+    }
+  }
+
+  #died(error: unknown): void {
+    for (const done of this.#waiting.values()) done()
+    this.#waiting.clear()
+    if (this.#isLeaving) return
+    this.#isLeaving = true
+    this.#parts.onDeath(
+      new TailraceError('TAILRACE_TRANSPORT_UNAVAILABLE', `the keeper ended: ${messageOf(error)}`, {
+        cause: error
+      })
+    )
+  }
+
+  release(tasks: readonly string[]): Promise<void> {
+    if (this.#isLeaving) return Promise.resolve()
+    const id = this.#nextId++
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve)
+      this.#say({ kind: 'release', id, tasks })
+    })
+  }
+
+  async leave(): Promise<void> {
+    const thread = this.#thread
+    if (thread === undefined || this.#isLeaving) return
+    this.#isLeaving = true
+    const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
+    this.#say({ kind: 'leave' })
+    await ended
+  }
+
+  #say(message: ToKeeper): void {
+    this.#thread?.postMessage(message)
+  }
+}

@@ -1,0 +1,125 @@
+// Data plane. From what a program sends to a record of the log: validate, encode, measure, place.
+import type { TopicDeclaration } from '../core/declarations.ts'
+import type { UnsentRecord } from '../core/engine.ts'
+import { TailraceError } from '../core/errors.ts'
+import type { RecordHeader } from '../core/record-batch.ts'
+import { encode, isThenable, validate } from '../core/schema.ts'
+import type { OutgoingRecord } from '../port/transport.ts'
+
+export interface OutgoingContext {
+  readonly recordBytesMax: number
+  /** Partitions of a topic. */
+  readonly partitionsOf: (topic: string) => number
+  /** Used when the record has no timestamp. */
+  readonly timestamp: number
+}
+
+/** Spreads records without a key: one partition after the other, for each topic. */
+export class Spreader {
+  readonly #next = new Map<string, number>()
+
+  take(topic: string, partitions: number): number {
+    const next = this.#next.get(topic) ?? 0
+    this.#next.set(topic, next + 1)
+    return next % partitions
+  }
+}
+
+/**
+ * The record as it will stand in the log, or a promise of it where a schema answers with one.
+ *
+ * @throws TAILRACE_SCHEMA_INVALID, TAILRACE_SCHEMA_ENCODE, TAILRACE_SCHEMA_TOO_LARGE,
+ *   TAILRACE_SCHEMA_NULL, TAILRACE_CONFIG_INVALID for a partition that is not there
+ */
+export function outgoing(
+  topic: TopicDeclaration,
+  record: UnsentRecord,
+  context: OutgoingContext,
+  spreader: Spreader
+): OutgoingRecord | Promise<OutgoingRecord> {
+  const where = `a record for "${topic.name}"`
+  const given = record.key ?? null
+  // Checked only: what is sent is the schema's input, which the reader's schema takes again.
+  const checks = [
+    validate(topic.key, given, `the key of ${where}`),
+    validate(topic.value, record.value ?? null, `the value of ${where}`)
+  ]
+  const build = (): OutgoingRecord => {
+    const key = encode(topic.key, given, `the key of ${where}`)
+    const value = encode(topic.value, record.value, `the value of ${where}`)
+    return placed(topic, { record, key, value }, context, spreader)
+  }
+  return checks.some(isThenable) ? Promise.all(checks).then(build) : build()
+}
+
+interface EncodedParts {
+  readonly record: UnsentRecord
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+}
+
+function placed(
+  topic: TopicDeclaration,
+  { record, key, value }: EncodedParts,
+  context: OutgoingContext,
+  spreader: Spreader
+): OutgoingRecord {
+  checkSize(topic.name, { key, value, bytesMax: context.recordBytesMax })
+  const partitions = context.partitionsOf(topic.name)
+  const partition =
+    record.partition ??
+    (key === null
+      ? spreader.take(topic.name, partitions)
+      : topic.partitioner.partition(key, partitions))
+  if (!Number.isInteger(partition) || partition < 0 || partition >= partitions) {
+    throw new TailraceError(
+      'TAILRACE_CONFIG_INVALID',
+      `"${topic.name}" has partitions 0 to ${partitions - 1}, and a record was sent to ${partition}`
+    )
+  }
+  return {
+    topic: topic.name,
+    partition,
+    key,
+    value,
+    timestamp: timestampOf(record, context.timestamp),
+    headers: record.headers === undefined ? noHeaders : headersOf(record.headers)
+  }
+}
+
+/** @throws TAILRACE_SCHEMA_TOO_LARGE */
+export function checkSize(
+  topic: string,
+  record: {
+    readonly key: Uint8Array | null
+    readonly value: Uint8Array | null
+    readonly bytesMax: number
+  }
+): void {
+  const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
+  if (bytes <= record.bytesMax) return
+  throw new TailraceError(
+    'TAILRACE_SCHEMA_TOO_LARGE',
+    `a record for "${topic}" has ${bytes} bytes; the limit (recordBytesMax) is ${record.bytesMax}`,
+    { isDefinite: true, context: { topic } }
+  )
+}
+
+function timestampOf(record: UnsentRecord, otherwise: number): number {
+  const { timestamp } = record
+  if (timestamp === undefined) return Math.trunc(otherwise)
+  if (Number.isFinite(timestamp)) return Math.trunc(timestamp)
+  throw new TailraceError(
+    'TAILRACE_CONFIG_INVALID',
+    `a timestamp is ${timestamp}, not a time in ms`
+  )
+}
+
+const noHeaders: readonly RecordHeader[] = []
+
+function headersOf(headers: Readonly<Record<string, string | Uint8Array>>): RecordHeader[] {
+  return Object.entries(headers).map(([key, value]) => ({
+    key,
+    value: typeof value === 'string' ? Buffer.from(value) : value
+  }))
+}

@@ -1,0 +1,100 @@
+// Data plane. Fetched records of one partition that wait for their task; bounded, parsed lazily.
+import { BatchCursor } from '../core/batch-cursor.ts'
+import type { FetchedChunk, TopicPartition } from '../port/transport.ts'
+
+export class PartitionQueue implements TopicPartition {
+  readonly topic: string
+  readonly partition: number
+  /** The current record, when `peek` said there is one. */
+  readonly cursor: BatchCursor = new BatchCursor()
+  /** The next offset to hand out: everything below is finished or being worked on. */
+  position: number
+  /** Where fetching goes on. */
+  fetchPosition: number
+  /** Readable end of the partition as last seen. */
+  end: number
+  /** Highest event time handed out and finished. */
+  streamTime = Number.NEGATIVE_INFINITY
+  isPaused = false
+  /** False until the log answered once: before that, an empty queue says nothing about lag. */
+  isAnswered = false
+  #chunks: FetchedChunk[] = []
+  #bytes = 0
+  #isLoaded = false
+  #isInChunk = false
+
+  constructor(partition: TopicPartition, position: number) {
+    this.topic = partition.topic
+    this.partition = partition.partition
+    this.position = position
+    this.fetchPosition = position
+    this.end = position
+  }
+
+  push(chunk: FetchedChunk): void {
+    this.isAnswered = true
+    this.end = chunk.end
+    if (chunk.bytes.length === 0) {
+      this.fetchPosition = Math.max(this.fetchPosition, chunk.nextOffset)
+      if (this.#chunks.length === 0 && !this.#isLoaded) {
+        this.position = Math.max(this.position, this.fetchPosition)
+      }
+      return
+    }
+    this.fetchPosition = chunk.nextOffset
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.bytes.length
+  }
+
+  /** Bytes fetched and not yet walked through. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Records fetched at most: offsets may have gaps. */
+  get records(): number {
+    return this.fetchPosition - this.position
+  }
+
+  /** Records between here and the readable end. */
+  get lag(): number {
+    return Math.max(0, this.end - this.position)
+  }
+
+  /** Loads the next record into the cursor; false when none was fetched yet. */
+  peek(): boolean {
+    if (this.#isLoaded) return true
+    for (;;) {
+      const chunk = this.#chunks[0]
+      if (chunk === undefined) return false
+      if (!this.#isInChunk) {
+        this.cursor.reset(chunk.bytes, this.position)
+        this.#isInChunk = true
+      }
+      if (this.cursor.next()) {
+        this.#isLoaded = true
+        return true
+      }
+      this.#chunks.shift()
+      this.#bytes -= chunk.bytes.length
+      this.#isInChunk = false
+      // Gaps that compaction left at the end of a chunk hold nothing to wait for.
+      this.position = Math.max(this.position, chunk.nextOffset)
+    }
+  }
+
+  /** The current record is finished: the next one is after it. */
+  finish(): void {
+    this.position = this.cursor.offset + 1
+    this.#isLoaded = false
+  }
+
+  /** A second cursor that begins at the current record, for looking ahead. */
+  lookAhead(): BatchCursor | undefined {
+    const chunk = this.#chunks[0]
+    if (chunk === undefined) return undefined
+    const ahead = new BatchCursor()
+    ahead.reset(chunk.bytes, this.cursor.offset)
+    return ahead
+  }
+}

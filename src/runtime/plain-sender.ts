@@ -1,0 +1,78 @@
+// Sends outside any event: `topic.send` of a worker, or of a program that only sends.
+import type { TopicDeclaration } from '../core/declarations.ts'
+import type { Metadata, UnsentRecord } from '../core/engine.ts'
+import { TailraceError } from '../core/errors.ts'
+import { defaultPartitions } from '../core/topology-partitions.ts'
+import type { Clock } from '../port/clock.ts'
+import type { Producer, Transport } from '../port/transport.ts'
+import { outgoing, Spreader } from './outgoing.ts'
+
+export interface PlainSenderParts {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly recordBytesMax: number
+}
+
+export class PlainSender {
+  readonly #parts: PlainSenderParts
+  readonly #partitions = new Map<string, number>()
+  readonly #spreader = new Spreader()
+  #producer: Promise<Producer> | undefined
+
+  constructor(parts: PlainSenderParts) {
+    this.#parts = parts
+  }
+
+  /** @throws TAILRACE_SCHEMA_*, TAILRACE_TRANSPORT_* */
+  async send(topic: TopicDeclaration, record: UnsentRecord): Promise<Metadata> {
+    this.#producer ??= this.#parts.transport.producer()
+    const producer = await this.#producer
+    if (!this.#partitions.has(topic.name)) await this.#learn(topic)
+    const context = {
+      recordBytesMax: this.#parts.recordBytesMax,
+      partitionsOf: (name: string) => this.#partitions.get(name) ?? 0,
+      timestamp: this.#parts.clock.now()
+    }
+    const made = await outgoing(topic, record, context, this.#spreader)
+    const delivery = await producer.send(made)
+    return { ...delivery, offset: BigInt(delivery.offset) }
+  }
+
+  // A program may send before any worker of the app has run: then the topic is made here.
+  async #learn(topic: TopicDeclaration): Promise<void> {
+    const admin = this.#parts.transport.admin()
+    const [found] = await admin.describe([topic.name])
+    if (found !== undefined) {
+      this.#partitions.set(topic.name, found.partitions)
+      return
+    }
+    if (topic.role === 'repartition') {
+      throw new TailraceError(
+        'TAILRACE_TRANSPORT_UNKNOWN_TOPIC',
+        `topic "${topic.name}" does not exist yet; it is made when the app starts`
+      )
+    }
+    const [made] = await admin.create([
+      {
+        name: topic.name,
+        partitions: topic.partitions ?? defaultPartitions,
+        replication: topic.replication ?? 1,
+        settings: {
+          cleanupPolicy: topic.cleanupPolicy,
+          retentionMs: topic.retentionMs ?? defaultRetentionMs,
+          timestampType: 'create',
+          extra: topic.extra
+        }
+      }
+    ])
+    this.#partitions.set(topic.name, made?.partitions ?? topic.partitions ?? defaultPartitions)
+  }
+
+  async close(): Promise<void> {
+    const producer = await this.#producer
+    await producer?.close()
+  }
+}
+
+/** What Kafka's own default is. */
+export const defaultRetentionMs: number = 7 * 86_400_000

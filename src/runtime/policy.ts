@@ -1,0 +1,84 @@
+// What becomes of a failed event: asks the policy, and makes the dead letter if it comes to that.
+import { type Decision, type Failure, type OnError, retry } from '../core/decision.ts'
+import { messageOf, TailraceError } from '../core/errors.ts'
+import type { RecordHeader } from '../core/record-batch.ts'
+import { isThenable } from '../core/schema.ts'
+import type { OutgoingRecord } from '../port/transport.ts'
+import type { PartitionQueue } from './partition-queue.ts'
+
+const defaultDecision = retry()
+
+/** The decision for a failure; a promise only where the user's policy answers with one. */
+export function decide(
+  onError: OnError | undefined,
+  failure: Failure
+): Decision | Promise<Decision> {
+  const policy = onError ?? defaultDecision
+  if (typeof policy !== 'function') return policy
+  const decision = policy(failure)
+  return isThenable(decision) ? Promise.resolve(decision) : decision
+}
+
+/**
+ * What is done now: retries that are left stand, others become what follows them.
+ * Bytes that cannot be read do not get better by waiting, so they are never retried.
+ */
+export function settle(decision: Decision, failure: Failure, hasDeadLetter: boolean): Decision {
+  if (decision.kind !== 'retry') return decision
+  if (failure.stage !== 'decode' && failure.attempts <= decision.times) return decision
+  const { otherwise } = decision
+  if (otherwise !== undefined)
+    return settle(otherwise, { ...failure, attempts: Infinity }, hasDeadLetter)
+  return hasDeadLetter ? { kind: 'dead-letter', topic: undefined } : { kind: 'stop' }
+}
+
+/** The failure as the policy sees it. */
+export function failureOf(
+  queue: PartitionQueue,
+  parts: Pick<Failure, 'error' | 'stage' | 'attempts' | 'event'>
+): Failure {
+  const { cursor } = queue
+  return {
+    ...parts,
+    record: {
+      topic: queue.topic,
+      partition: queue.partition,
+      offset: BigInt(cursor.offset),
+      timestamp: cursor.timestamp,
+      key: cursor.key(),
+      value: cursor.value()
+    }
+  }
+}
+
+/** Key, value bytes, headers and timestamp as they were, and headers that say what happened. */
+export function deadLetterOf(
+  queue: PartitionQueue,
+  failure: Failure,
+  to: { readonly topic: string; readonly partitions: number; readonly agent: string }
+): OutgoingRecord {
+  const { record } = failure
+  const code = failure.error instanceof TailraceError ? failure.error.code : undefined
+  const told: Record<string, string> = {
+    '__tailrace.dlq.topic': record.topic,
+    '__tailrace.dlq.partition': String(record.partition),
+    '__tailrace.dlq.offset': String(record.offset),
+    '__tailrace.dlq.timestamp': String(record.timestamp),
+    '__tailrace.dlq.agent': to.agent,
+    '__tailrace.dlq.stage': failure.stage,
+    '__tailrace.dlq.attempts': String(failure.attempts),
+    '__tailrace.dlq.error': messageOf(failure.error).slice(0, 1_000),
+    ...(code !== undefined && { '__tailrace.dlq.code': code })
+  }
+  const added = Object.entries(told).map(
+    ([key, value]): RecordHeader => ({ key, value: Buffer.from(value) })
+  )
+  return {
+    topic: to.topic,
+    partition: record.partition % to.partitions,
+    key: record.key,
+    value: record.value,
+    timestamp: record.timestamp,
+    headers: [...queue.cursor.headers(), ...added]
+  }
+}

@@ -1,0 +1,195 @@
+// Brings the shards of a task to the end of their changelogs: store checkpoint, then what is missing.
+import { BatchCursor } from '../core/batch-cursor.ts'
+import { type Clock, pause } from '../port/clock.ts'
+import { failpoint } from '../port/failpoint.ts'
+import type { Checkpoint, ShardId, Store, StoreBatch } from '../port/store.ts'
+import type { Admin, FetchedChunk, Fetcher, PartitionRange, Transport } from '../port/transport.ts'
+import type { Log } from './log.ts'
+import type { Counters } from './monitor.ts'
+
+/** One shard to restore. */
+export interface RestoreJob {
+  readonly shard: ShardId
+  readonly changelog: string
+  readonly topicId: string
+}
+
+/** How far a restore is; replaced as it goes. */
+export interface RestoreProgress {
+  readonly records: number
+  readonly remaining: number
+  readonly recordsPerSecond: number
+  /** Undefined while too little is known. */
+  readonly etaMs: number | undefined
+}
+
+export interface RestoreParts {
+  readonly transport: Transport
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Log
+  readonly counters: Counters
+  readonly signal: AbortSignal
+  readonly onProgress: (progress: RestoreProgress) => void
+}
+
+/** Rows of one store batch: larger ones only fill LevelDB's memtable further. */
+const batchRows = 5_000
+const fetchBytes = 8 * 1_048_576
+const fetchWaitMs = 500
+
+interface Target {
+  readonly job: RestoreJob
+  readonly range: PartitionRange
+  position: number
+}
+
+/** Restores every job, all through one fetcher. Resolves when all are at their end, or aborted. */
+export async function restore(jobs: readonly RestoreJob[], parts: RestoreParts): Promise<void> {
+  const admin = parts.transport.admin()
+  const targets: Target[] = []
+  for (const job of jobs) targets.push(await begin(job, admin, parts))
+  const behind = targets.filter((target) => target.position < target.range.end)
+  if (behind.length === 0) return
+  const fetcher = await parts.transport.fetcher()
+  try {
+    await new Restore(behind, fetcher, parts).run()
+  } finally {
+    await fetcher.close()
+  }
+}
+
+// Where the shard goes on: at its checkpoint if that still speaks of this log, else from nothing.
+async function begin(job: RestoreJob, admin: Admin, parts: RestoreParts): Promise<Target> {
+  const partition = { topic: job.changelog, partition: job.shard.partition }
+  const [range] = await admin.ranges([partition])
+  if (range === undefined) return { job, range: { ...partition, ...nothing }, position: 0 }
+  const checkpoint = parts.store.checkpoint(job.shard)
+  const problem = checkpoint === undefined ? 'there is none' : mismatch(job, checkpoint, range)
+  if (checkpoint !== undefined && problem === undefined) {
+    return { job, range, position: checkpoint.offset }
+  }
+  if (checkpoint !== undefined) {
+    const fields = { table: job.shard.table, partition: job.shard.partition }
+    parts.log.warn(fields, `the checkpoint of a shard does not fit its log: ${problem}; rebuilding`)
+  }
+  await parts.store.wipe(job.shard)
+  return { job, range, position: range.start }
+}
+
+const nothing = { start: 0, end: 0, leaderEpoch: 0 }
+
+function mismatch(
+  job: RestoreJob,
+  checkpoint: Checkpoint,
+  range: PartitionRange
+): string | undefined {
+  if (checkpoint.topicId !== job.topicId) return 'the changelog was made anew since'
+  if (checkpoint.leaderEpoch !== range.leaderEpoch) return 'the log may have been cut since'
+  if (checkpoint.offset > range.end) return 'it is ahead of the log'
+  if (checkpoint.offset < range.start) return 'the log has been cleaned beyond it'
+  return undefined
+}
+
+class Restore {
+  readonly #targets: Map<string, Target>
+  readonly #fetcher: Fetcher
+  readonly #parts: RestoreParts
+  readonly #startedMs: number
+  // One batch at a time: the store's threads keep no order, and a checkpoint must not overtake
+  // the rows it stands for. The next batch is parsed meanwhile.
+  #writing: Promise<void> = Promise.resolve()
+  #records = 0
+
+  constructor(targets: readonly Target[], fetcher: Fetcher, parts: RestoreParts) {
+    this.#targets = new Map(targets.map((target) => [keyOf(target.range), target]))
+    this.#fetcher = fetcher
+    this.#parts = parts
+    this.#startedMs = parts.clock.monotonic()
+  }
+
+  async run(): Promise<void> {
+    this.#fetcher.add(
+      [...this.#targets.values()].map(({ position, range }) => ({
+        topic: range.topic,
+        partition: range.partition,
+        offset: position
+      }))
+    )
+    this.#report()
+    while (this.#targets.size > 0 && !this.#parts.signal.aborted) {
+      const chunks = await this.#fetcher.fetch({ bytesMax: fetchBytes, waitMaxMs: fetchWaitMs })
+      for (const chunk of chunks) await this.#take(chunk)
+      this.#report()
+      if (chunks.length > 0) await this.#parts.clock.turn()
+      else await pause(this.#parts.clock, 1, this.#parts.signal)
+    }
+    await this.#writing
+  }
+
+  async #take(chunk: FetchedChunk): Promise<void> {
+    const target = this.#targets.get(keyOf(chunk))
+    if (target === undefined) return
+    if (chunk.outOfRange !== undefined) {
+      // Cleaned while we read: what is gone is superseded, but deletions may be among it.
+      await this.#writing
+      await this.#parts.store.wipe(target.job.shard)
+      target.position = chunk.outOfRange.start
+      this.#fetcher.seek({ ...chunk, offset: target.position })
+      return
+    }
+    await this.#write(target, chunk)
+    target.position = chunk.nextOffset
+    if (target.position < target.range.end) return
+    this.#targets.delete(keyOf(chunk))
+    this.#fetcher.remove([chunk])
+  }
+
+  async #write(target: Target, chunk: FetchedChunk): Promise<void> {
+    const { shard } = target.job
+    const cursor = new BatchCursor()
+    cursor.reset(chunk.bytes, target.position)
+    let batch = this.#parts.store.batch()
+    let rows = 0
+    while (cursor.next()) {
+      const key = cursor.key()
+      if (key === null) continue
+      const value = cursor.value()
+      if (value === null) batch.delete(shard, key)
+      else batch.put(shard, key, value)
+      this.#records++
+      this.#parts.counters.restoredRecords++
+      if (++rows < batchRows) continue
+      await this.#writeBatch(batch, target, cursor.offset + 1)
+      batch = this.#parts.store.batch()
+      rows = 0
+    }
+    await this.#writeBatch(batch, target, chunk.nextOffset)
+  }
+
+  // The checkpoint goes with each batch, so that an interrupted restore goes on where it was.
+  async #writeBatch(batch: StoreBatch, target: Target, offset: number): Promise<void> {
+    const { leaderEpoch } = target.range
+    batch.checkpoint(target.job.shard, { topicId: target.job.topicId, offset, leaderEpoch })
+    await this.#writing
+    this.#writing = batch.write()
+    failpoint('restore.batch')
+  }
+
+  #report(): void {
+    let remaining = 0
+    for (const { position, range } of this.#targets.values()) remaining += range.end - position
+    const seconds = (this.#parts.clock.monotonic() - this.#startedMs) / 1_000
+    const rate = seconds > 0 ? this.#records / seconds : 0
+    this.#parts.onProgress({
+      records: this.#records,
+      remaining,
+      recordsPerSecond: Math.round(rate),
+      etaMs: rate > 0 ? Math.round((remaining / rate) * 1_000) : undefined
+    })
+  }
+}
+
+function keyOf(partition: { readonly topic: string; readonly partition: number }): string {
+  return `${partition.topic}/${partition.partition}`
+}

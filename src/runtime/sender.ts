@@ -1,0 +1,88 @@
+// Data plane. The open transaction of a worker: outputs go in when their record is accepted; while
+// a commit ends, those of later records wait for the next transaction.
+import { invariant } from '../core/errors.ts'
+import type {
+  OutgoingRecord,
+  TaskCommit,
+  TransactionalProducer,
+  TransactionReport
+} from '../port/transport.ts'
+
+interface Held {
+  readonly task: string
+  readonly record: OutgoingRecord
+}
+
+export class Sender {
+  readonly #producer: TransactionalProducer
+  #isEnding = false
+  #held: Held[] = []
+  #heldBytes = 0
+
+  constructor(producer: TransactionalProducer) {
+    this.#producer = producer
+  }
+
+  begin(): Promise<void> {
+    return this.#producer.begin()
+  }
+
+  get isEnding(): boolean {
+    return this.#isEnding
+  }
+
+  /** Bytes that wait for a commit. */
+  get pendingBytes(): number {
+    return this.#isEnding ? this.#heldBytes : this.#producer.pendingBytes
+  }
+
+  /** Outputs of an accepted record. */
+  accept(task: string, records: readonly OutgoingRecord[]): void {
+    for (const record of records) {
+      if (!this.#isEnding) {
+        this.#producer.append(task, record)
+        continue
+      }
+      this.#held.push({ task, record })
+      this.#heldBytes += (record.key?.length ?? 0) + (record.value?.length ?? 0) + overheadBytes
+    }
+  }
+
+  /** A changelog record, or the offsets of a task: only while no commit is ending. */
+  append(task: string, record: OutgoingRecord): void {
+    this.#producer.append(task, record)
+  }
+
+  commitOffsets(commit: TaskCommit): void {
+    this.#producer.commitOffsets(commit)
+  }
+
+  /** From here on outputs belong to the next transaction. */
+  seal(): void {
+    invariant(!this.#isEnding, 'two commits at once')
+    this.#isEnding = true
+  }
+
+  /** Ends the sealed transaction; then opens the next one with what was held back meanwhile. */
+  async end(): Promise<TransactionReport> {
+    const report = await this.#producer.end()
+    await this.#producer.begin()
+    const lost = new Set(report.fenced)
+    this.#isEnding = false
+    const held = this.#held
+    this.#held = []
+    this.#heldBytes = 0
+    for (const { task, record } of held) {
+      if (!lost.has(task)) this.#producer.append(task, record)
+    }
+    return report
+  }
+
+  async close(): Promise<void> {
+    this.#held = []
+    await this.#producer.close()
+  }
+}
+
+// Record, headers and batch share of an output, on top of key and value.
+const overheadBytes = 40

@@ -1,0 +1,260 @@
+// Data plane. One partition of one table: decoded write-back cache over the store, with the two
+// dirty generations of a commit: what is being committed, and what came after it.
+import type { TableDeclaration } from '../core/declarations.ts'
+import { TailraceError } from '../core/errors.ts'
+import { freezeDeep, isEqualData } from '../core/freeze.ts'
+import { decode, encode, validateNow } from '../core/schema.ts'
+import { expiredBefore } from '../core/window.ts'
+import type { ShardId, Store } from '../port/store.ts'
+import type { ShardCache } from './cache.ts'
+import { envelope, enveloped, windowedKey } from './changelog.ts'
+import { absent, EncodedValue, Entry, untouched } from './entry.ts'
+import type { Journal } from './journal.ts'
+
+/** A row as a commit writes it, to the changelog and to the store alike. */
+export interface CommittingRow {
+  readonly entry: Entry
+  readonly rowKey: Uint8Array
+  /** Null: deleted. */
+  readonly row: Uint8Array | null
+}
+
+export interface ShardParts {
+  readonly table: TableDeclaration
+  readonly partition: number
+  readonly partitions: number
+  readonly changelog: string
+  readonly store: Store
+  readonly cache: ShardCache
+  readonly recordBytesMax: number
+  /** Windows that the store has rows of; undefined in plain tables. */
+  readonly storedWindows: Set<number> | undefined
+}
+
+export class Shard {
+  readonly table: TableDeclaration
+  readonly id: ShardId
+  readonly changelog: string
+  readonly #parts: ShardParts
+  readonly #cache: ShardCache
+  readonly #where: string
+  #dirty: Entry[] = []
+  #dirtyBytes = 0
+  #hasRoundTripped = false
+
+  constructor(parts: ShardParts) {
+    this.#parts = parts
+    this.table = parts.table
+    this.changelog = parts.changelog
+    this.id = { table: parts.table.name, partition: parts.partition }
+    this.#cache = parts.cache
+    this.#where = `table "${parts.table.name}"`
+  }
+
+  /** Estimated bytes that the next freeze will encode. */
+  get dirtyBytes(): number {
+    return this.#dirtyBytes
+  }
+
+  /** Windows that have rows, in the store or in the cache. */
+  knownWindows(): Set<number> {
+    return new Set([...(this.#parts.storedWindows ?? []), ...this.#cache.windowStarts()])
+  }
+
+  get storedWindows(): Set<number> | undefined {
+    return this.#parts.storedWindows
+  }
+
+  get store(): Store {
+    return this.#parts.store
+  }
+
+  get cache(): ShardCache {
+    return this.#cache
+  }
+
+  /** The row of a key, from the cache or else from the store. */
+  entryOf(key: unknown, windowStart: number): Entry {
+    const cached = this.#cache.get(windowStart, key)
+    if (cached !== undefined) {
+      cached.isRecent = true
+      return cached
+    }
+    return this.#load(key, windowStart)
+  }
+
+  #load(key: unknown, windowStart: number): Entry {
+    const bytes = this.keyBytes(key)
+    const text = typeof key === 'string' ? key : Buffer.from(bytes).toString('latin1')
+    const known = typeof key === 'string' ? undefined : this.#cache.getText(windowStart, text)
+    if (known !== undefined) return known
+    const value = this.#read(this.rowKey(windowStart, bytes), windowStart)
+    const entry = new Entry(key, bytes, windowStart, value)
+    this.#cache.add(entry, text)
+    return entry
+  }
+
+  #read(rowKey: Uint8Array, windowStart: number): unknown {
+    const { storedWindows, store } = this.#parts
+    if (storedWindows !== undefined && !storedWindows.has(windowStart)) return absent
+    const row = store.get(this.id, rowKey)
+    return row === undefined ? absent : this.decodeRow(row)
+  }
+
+  /** The frozen value of a row, or its bytes where it cannot be frozen. */
+  decodeRow(row: Uint8Array): unknown {
+    const bytes = enveloped(row, this.#where)
+    const value = this.#decodeValue(bytes)
+    return freezeDeep(value) ? value : new EncodedValue(Uint8Array.from(bytes))
+  }
+
+  #decodeValue(bytes: Uint8Array): unknown {
+    const slot = this.table.value
+    return validateNow(slot, decode(slot, bytes, this.#where), `a value of ${this.#where}`)
+  }
+
+  /** What a user gets for what a row holds. */
+  reveal(held: unknown): unknown {
+    if (held === absent) return this.initial()
+    return held instanceof EncodedValue ? this.#decodeValue(held.bytes) : held
+  }
+
+  initial(): unknown {
+    if (this.table.initial === undefined) return undefined
+    const value = this.table.initial()
+    freezeDeep(value)
+    return value
+  }
+
+  rowKey(windowStart: number, keyBytes: Uint8Array): Uint8Array {
+    return this.table.window === undefined ? keyBytes : windowedKey(windowStart, keyBytes)
+  }
+
+  /** @throws TAILRACE_SCHEMA_ENCODE, TAILRACE_TABLE_VALUE for null */
+  keyBytes(key: unknown): Uint8Array {
+    const bytes = encode(this.table.key, key, `a key of ${this.#where}`)
+    if (bytes !== null) return bytes
+    throw new TailraceError('TAILRACE_TABLE_VALUE', `a key of ${this.#where} is null`, {
+      hint: 'Give the record a key, or group the stream by one.'
+    })
+  }
+
+  /** Notes a write of the open record. */
+  write(journal: Journal, entry: Entry, value: unknown): void {
+    this.#checkPartition(entry)
+    journal.write(this, entry, value)
+  }
+
+  /** What a row will hold for a value that a user gave. */
+  held(value: unknown): unknown {
+    if (value === null || value === undefined) {
+      throw new TailraceError(
+        'TAILRACE_TABLE_VALUE',
+        `${this.#where} was given ${String(value)}; a row holds a value or is not there`
+      )
+    }
+    if (freezeDeep(value)) return value
+    return new EncodedValue(this.#encodeChecked(value))
+  }
+
+  #checkPartition(entry: Entry): void {
+    if (entry.isDirty || this.table.scope === 'partition') return
+    const { partition, partitions } = this.#parts
+    const own = this.table.partitioner.partition(entry.keyBytes, partitions)
+    if (own === partition) return
+    throw new TailraceError(
+      'TAILRACE_TABLE_WRONG_PARTITION',
+      `key ${JSON.stringify(entry.key)} of ${this.#where} belongs to partition ${own}, ` +
+        `and was written by the task of partition ${partition}`,
+      { context: { table: this.table.name, partition } }
+    )
+  }
+
+  /** Makes the pending value of a row its accepted one. */
+  accept(entry: Entry, timestamp: number): void {
+    entry.value = entry.pending
+    entry.pending = untouched
+    entry.timestamp = timestamp
+    if (entry.isDirty) return
+    entry.isDirty = true
+    this.#dirty.push(entry)
+    this.#dirtyBytes += entry.keyBytes.length + estimatedRowBytes
+  }
+
+  /** @throws TAILRACE_SCHEMA_* when the pending value could not be committed */
+  checkEncodable(entry: Entry): void {
+    if (entry.pending !== untouched && entry.pending !== absent) this.#encodeHeld(entry.pending)
+  }
+
+  get hasDirty(): boolean {
+    return this.#dirty.length > 0
+  }
+
+  /** Ends the current generation: encodes each changed row once and pins it until `committed`. */
+  freeze(): readonly CommittingRow[] {
+    const rows: CommittingRow[] = []
+    for (const entry of this.#dirty) {
+      const encoded = entry.value === absent ? null : this.#encodeHeld(entry.value)
+      const row = encoded === null ? null : envelope(entry.timestamp, encoded)
+      rows.push({ entry, rowKey: this.rowKey(entry.windowStart, entry.keyBytes), row })
+    }
+    // Only now: had one of them thrown, all of them would still be dirty.
+    for (const entry of this.#dirty) {
+      entry.isDirty = false
+      entry.isCommitting = true
+    }
+    this.#dirty = []
+    this.#dirtyBytes = 0
+    return rows
+  }
+
+  /** The store holds these rows: they may be evicted again. */
+  committed(rows: readonly CommittingRow[]): void {
+    for (const { entry } of rows) {
+      entry.isCommitting = false
+      this.#parts.storedWindows?.add(entry.windowStart)
+    }
+  }
+
+  #encodeHeld(held: unknown): Uint8Array {
+    if (held instanceof EncodedValue) return held.bytes
+    if (!this.#hasRoundTripped) {
+      this.#hasRoundTripped = true
+      return this.#encodeChecked(held)
+    }
+    return this.#encode(held)
+  }
+
+  #encode(value: unknown): Uint8Array {
+    const bytes = encode(this.table.value, value, `a value of ${this.#where}`)
+    const { recordBytesMax } = this.#parts
+    if (bytes !== null && bytes.length <= recordBytesMax) return bytes
+    throw new TailraceError(
+      'TAILRACE_SCHEMA_TOO_LARGE',
+      `a value of ${this.#where} takes ${bytes?.length ?? 0} bytes; ` +
+        `the limit (recordBytesMax) is ${recordBytesMax}`,
+      { isDefinite: true }
+    )
+  }
+
+  // A schema is opaque: whether its output can be written is seen by reading it back.
+  #encodeChecked(value: unknown): Uint8Array {
+    const bytes = this.#encode(value)
+    if (isEqualData(value, this.#decodeValue(bytes))) return bytes
+    throw new TailraceError(
+      'TAILRACE_SCHEMA_UNWRITABLE',
+      `a value of ${this.#where} does not read back equal from the codec ` +
+        `"${this.table.value.codec.name}"`,
+      { isDefinite: true }
+    )
+  }
+
+  /** Windows that start before this are hidden and will be deleted; -Infinity in plain tables. */
+  horizon(streamTime: number): number {
+    const { window } = this.table
+    return window === undefined ? Number.NEGATIVE_INFINITY : expiredBefore(window, streamTime)
+  }
+}
+
+// Changelog record of a small value, its envelope and varints; exact sizes come with the freeze.
+const estimatedRowBytes = 64

@@ -1,0 +1,106 @@
+// What a worker says of itself: for `/status`, `/ready`, dumps and tests.
+import type { Clock } from '../port/clock.ts'
+import type { Counters } from './monitor.ts'
+import type { OpenTask, TaskState } from './open-task.ts'
+import type { RestoreProgress } from './recovery.ts'
+
+export type WorkerState = 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
+
+export interface TaskStatus {
+  readonly id: string
+  readonly partition: number
+  readonly state: TaskState | 'stopped'
+  readonly restore: RestoreProgress | undefined
+  /** Records between the last finished one and the readable end, all sources together. */
+  readonly lag: number
+  /** Next offset of each source topic. */
+  readonly positions: Readonly<Record<string, number>>
+  readonly finished: number
+  /** In ms since 1970; null before the first event. */
+  readonly streamTime: number | null
+  readonly openEvent: OpenEventStatus | undefined
+}
+
+export interface OpenEventStatus {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly agent: string
+  readonly ageMs: number
+  /** Between two tries: no code of the agent runs. */
+  readonly isWaiting: boolean
+}
+
+export interface WorkerStatus {
+  readonly state: WorkerState
+  readonly isReady: boolean
+  /** Why it is not ready, in a sentence. */
+  readonly reason: string | undefined
+  readonly memberId: string
+  readonly generation: number
+  readonly isLeader: boolean
+  readonly leaderEpoch: number | undefined
+  readonly tasks: readonly TaskStatus[]
+  readonly counters: Readonly<Counters>
+}
+
+export function taskStatus(task: OpenTask, clock: Clock): TaskStatus {
+  const { run } = task
+  const { openEvent } = run
+  const streamTime = run.time.finished
+  return {
+    id: task.owned.task,
+    partition: task.partition,
+    state: run.isStopped ? 'stopped' : task.state,
+    restore: task.state === 'restoring' ? task.progress : undefined,
+    lag: run.queues.reduce((sum, queue) => sum + queue.lag, 0),
+    positions: Object.fromEntries(run.queues.map((queue) => [queue.topic, queue.position])),
+    finished: run.finishedRecords,
+    streamTime: Number.isFinite(streamTime) ? streamTime : null,
+    openEvent: openEvent && {
+      topic: openEvent.topic,
+      partition: openEvent.partition,
+      offset: openEvent.offset,
+      agent: openEvent.agent,
+      ageMs: Math.max(0, Math.round(clock.monotonic() - openEvent.openedAtMs)),
+      isWaiting: openEvent.isWaiting
+    }
+  }
+}
+
+/** Why the worker is not ready; undefined when it is. */
+export function unreadyReason(
+  state: WorkerState,
+  hasAnswer: boolean,
+  tasks: readonly OpenTask[]
+): string | undefined {
+  if (state !== 'running' && state !== 'starting') return `the worker is ${state}`
+  if (!hasAnswer) return 'the worker is joining its group'
+  const restoring = tasks.filter((task) => task.state === 'restoring')
+  if (restoring.length > 0) {
+    const left = restoring.reduce((sum, task) => sum + (task.progress?.remaining ?? 0), 0)
+    return `${restoring.length} of ${tasks.length} tasks are being restored, ${left} records left`
+  }
+  if (state === 'starting') return 'the worker is starting'
+  return undefined
+}
+
+/** What runs, as text for a person at night. */
+export function dumpText(status: WorkerStatus): string {
+  const head =
+    `worker ${status.memberId}: ${status.state}` +
+    (status.isReady ? ', ready' : `, not ready: ${status.reason ?? ''}`) +
+    (status.isLeader ? `, leader since generation ${status.leaderEpoch}` : '') +
+    `, generation ${status.generation}`
+  const tasks = status.tasks.map((task) => {
+    const event = task.openEvent
+    const work =
+      event === undefined
+        ? 'no open event'
+        : `${event.isWaiting ? 'waits with' : 'works on'} "${event.topic}" partition ` +
+          `${event.partition} offset ${event.offset} in agent "${event.agent}" for ${event.ageMs} ms`
+    return `  ${task.id}: ${task.state}, lag ${task.lag}, ${task.finished} finished, ${work}`
+  })
+  const counters = Object.entries(status.counters).map(([name, value]) => `${name} ${value}`)
+  return [head, ...tasks, `  ${counters.join(', ')}`].join('\n')
+}

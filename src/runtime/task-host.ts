@@ -1,0 +1,31 @@
+// The contract between a task and its worker: when it may run, and whom it tells.
+import type { Decision, Failure, OnError } from '../core/decision.ts'
+import type { Clock } from '../port/clock.ts'
+import type { OutgoingRecord } from '../port/transport.ts'
+import type { Log } from './log.ts'
+import type { Counters } from './monitor.ts'
+import type { PartitionQueue } from './partition-queue.ts'
+import type { TaskRun } from './task-run.ts'
+
+export interface TaskHost {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: () => number
+  readonly counters: Counters
+  readonly taskIdleMs: number
+  readonly onError: OnError | undefined
+  readonly deadLetter: string | undefined
+  partitionsOf(topic: string): number
+  /** False while a commit must come first, or while the worker is quiet. */
+  mayDispatch(): boolean
+  /** Counts a record against this turn; false when others must have theirs first. */
+  takeTurn(task: TaskRun): boolean
+  /** The clock, read once a turn: exact enough for ages. */
+  coarseNowMs(): number
+  /** Stream time must not run further ahead than this. */
+  streamTimeMax(): number
+  opened(queue: PartitionQueue): void
+  finished(task: TaskRun, outputs: readonly OutgoingRecord[]): void
+  reportFailure(task: string, failure: Failure, decision: Decision, agent: string): void
+  stopWorker(error: unknown): void
+}

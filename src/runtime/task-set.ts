@@ -1,0 +1,223 @@
+// Control plane. The tasks of a worker: opened when they are given, drained and committed when they
+// are revoked, dropped when they are lost. Tasks that stay are not touched.
+import { messageOf, TailraceError } from '../core/errors.ts'
+import { leaderTask } from '../core/topology-partitions.ts'
+import type { SubTopology } from '../core/topology.ts'
+import type { Clock } from '../port/clock.ts'
+import type { BeatAnswer, GroupView, OwnedTask } from '../port/transport.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { Intake } from './intake.ts'
+import type { OpenTask } from './open-task.ts'
+import { restore } from './recovery.ts'
+import type { StateCleanup } from './state-cleanup.ts'
+import { buildTask, findStoredWindows, type OpeningParts, positionTask } from './task-opening.ts'
+
+export interface TaskSetParts {
+  readonly group: string
+  readonly subTopologies: ReadonlyMap<string, SubTopology>
+  readonly opening: OpeningParts
+  readonly dispatcher: Dispatcher
+  readonly intake: Intake
+  readonly cleanup: StateCleanup
+  readonly clock: Clock
+  readonly drainTimeoutMs: number
+  /** Commits what the tasks have finished, now. */
+  readonly commit: () => Promise<void>
+  /** Resolves when no commit is under way: its store write must not meet a restore. */
+  readonly quiesce: () => Promise<void>
+  readonly release: (tasks: readonly string[]) => Promise<void>
+  readonly onLeader: (owned: OwnedTask | undefined) => void
+  readonly onFatal: (error: unknown) => void
+}
+
+interface Slot {
+  task: OpenTask
+  /** Ends an opening that is no longer wanted. */
+  readonly abort: AbortController
+  opened: Promise<void>
+}
+
+export class TaskSet {
+  readonly #parts: TaskSetParts
+  readonly #slots = new Map<string, Slot>()
+  /** Offsets until which a task checks its writes early, after one of them failed a commit. */
+  readonly #careful = new Map<string, ReadonlyMap<string, number>>()
+  #leader: OwnedTask | undefined
+  #isClosed = false
+  view: GroupView = { generation: 0, members: [], unowned: [] }
+  hasAnswer = false
+
+  constructor(parts: TaskSetParts) {
+    this.#parts = parts
+  }
+
+  get tasks(): readonly OpenTask[] {
+    return [...this.#slots.values()].map((slot) => slot.task)
+  }
+
+  get committable(): readonly OpenTask[] {
+    return this.tasks.filter((task) => task.state === 'running' || task.state === 'draining')
+  }
+
+  find(id: string): OpenTask | undefined {
+    return this.#slots.get(id)?.task
+  }
+
+  /** Resolves when every task of now is open, or was given up. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#slots.values()].map((slot) => slot.opened))
+  }
+
+  /** Makes the tasks what the group says. */
+  apply(answer: BeatAnswer): void {
+    if (this.#isClosed) return
+    const { log, counters } = this.#parts.dispatcher
+    if (answer.view.generation !== this.view.generation) counters.rebalances++
+    this.view = answer.view
+    this.hasAnswer = true
+    if (answer.isLost) log.warn({}, 'the group had given this worker up; its tasks begin again')
+    const owned = new Map(answer.owned.map((one) => [one.task, one]))
+    this.#applyLeader(owned.get(leaderTask.id), answer.revoked.includes(leaderTask.id))
+    owned.delete(leaderTask.id)
+    for (const [id, { task }] of this.#slots) {
+      if (owned.get(id)?.epoch !== task.owned.epoch) this.drop(task)
+    }
+    for (const one of owned.values()) {
+      if (this.#slots.has(one.task)) continue
+      this.#open(one)
+    }
+    this.#revoke(answer.revoked.filter((id) => id !== leaderTask.id))
+  }
+
+  #applyLeader(owned: OwnedTask | undefined, isRevoked: boolean): void {
+    if (owned?.epoch !== this.#leader?.epoch) {
+      this.#leader = owned
+      this.#parts.onLeader(owned)
+    }
+    if (!isRevoked || owned === undefined) return
+    this.#leader = undefined
+    this.#parts.onLeader(undefined)
+    this.#parts.release([leaderTask.id]).catch(this.#parts.onFatal)
+  }
+
+  #open(owned: OwnedTask): void {
+    const name = owned.task.slice(0, owned.task.lastIndexOf('/'))
+    const sub = this.#parts.subTopologies.get(name)
+    if (sub === undefined) {
+      this.#parts.onFatal(
+        new TailraceError('TAILRACE_BUG_INVARIANT', `the group gave an unknown task ${owned.task}`)
+      )
+      return
+    }
+    const task = buildTask(owned, sub, this.#parts.opening)
+    const abort = new AbortController()
+    const slot: Slot = { task, abort, opened: Promise.resolve() }
+    this.#slots.set(owned.task, slot)
+    this.#parts.cleanup.keep(task)
+    slot.opened = this.#bringUp(slot).catch((error: unknown) => {
+      if (!abort.signal.aborted) this.#parts.onFatal(error)
+    })
+  }
+
+  async #bringUp(slot: Slot): Promise<void> {
+    const { task } = slot
+    const { opening } = this.#parts
+    await this.#parts.quiesce()
+    await this.#parts.cleanup.settled(task)
+    if (slot.abort.signal.aborted) return
+    await positionTask(task, this.#parts.group, opening)
+    await restore(
+      task.shards.map((shard) => ({
+        shard: shard.id,
+        changelog: shard.changelog,
+        topicId: opening.topics.idOf(shard.changelog)
+      })),
+      {
+        transport: opening.transport,
+        store: opening.store,
+        clock: this.#parts.clock,
+        log: opening.host.log,
+        counters: opening.host.counters,
+        signal: slot.abort.signal,
+        onProgress: (progress) => {
+          task.progress = progress
+        }
+      }
+    )
+    for (const shard of task.shards) await findStoredWindows(shard, opening.store)
+    if (slot.abort.signal.aborted) return
+    task.run.carefulUntil = this.#careful.get(task.owned.task)
+    this.#careful.delete(task.owned.task)
+    task.state = 'running'
+    this.#parts.intake.add(task.run)
+    this.#parts.dispatcher.kick(task.run)
+  }
+
+  #revoke(ids: readonly string[]): void {
+    const slots = ids.flatMap((id) => this.#slots.get(id) ?? [])
+    const fresh = slots.filter((slot) => slot.task.state !== 'draining')
+    if (fresh.length === 0) return
+    this.#handOver(fresh).catch(this.#parts.onFatal)
+  }
+
+  async #handOver(slots: readonly Slot[]): Promise<void> {
+    await this.#drain(slots, this.#parts.drainTimeoutMs)
+    await this.#parts.commit()
+    for (const { task } of slots) this.drop(task)
+    await this.#parts.release(slots.map(({ task }) => task.owned.task))
+  }
+
+  async #drain(slots: readonly Slot[], timeoutMs: number): Promise<void> {
+    const deadline = new AbortController()
+    const cancel = this.#parts.clock.schedule(timeoutMs, () => deadline.abort())
+    await Promise.all(
+      slots.map(async ({ abort, task }) => {
+        const wasOpen = task.state === 'running'
+        if (wasOpen) task.state = 'draining'
+        else abort.abort()
+        if (wasOpen) await task.run.drain(deadline.signal)
+      })
+    )
+    cancel()
+  }
+
+  /** Drains every task: for a warm stop. */
+  async drainAll(timeoutMs: number): Promise<void> {
+    this.#isClosed = true
+    await this.#drain([...this.#slots.values()], timeoutMs)
+  }
+
+  /** Ends a task as it is: what it did since its last commit never happened. */
+  drop(task: OpenTask): void {
+    const slot = this.#slots.get(task.owned.task)
+    if (slot === undefined || slot.task !== task) return
+    this.#slots.delete(task.owned.task)
+    slot.abort.abort()
+    task.state = 'closed'
+    task.run.abandon()
+    this.#parts.intake.remove(task.run)
+    for (const shard of task.shards) shard.cache.close()
+    this.#parts.cleanup.leave(task)
+  }
+
+  dropAll(): void {
+    this.#isClosed = true
+    for (const task of this.tasks) this.drop(task)
+  }
+
+  /** Every task begins again at its last commit; a careful one looks for what failed it. */
+  restartAll(careful: OpenTask | undefined, cause: unknown): void {
+    const { log } = this.#parts.dispatcher
+    log.warn({ err: cause }, `tasks begin again at their last commit: ${messageOf(cause)}`)
+    const tasks = this.tasks
+    for (const task of tasks) {
+      if (task === careful) {
+        const until = task.run.queues.map((queue) => [queue.topic, queue.position] as const)
+        this.#careful.set(task.owned.task, new Map(until))
+      }
+      const { owned } = task
+      this.drop(task)
+      this.#open(owned)
+    }
+  }
+}
