@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { errorsPage, familiesWithoutActor, familyOf, pagePath } from '../scripts/errors-page.ts'
 import { type CatalogueEntry, catalogue } from '../src/core/errors.ts'
+import { environmentName, optionTable } from '../src/host/option-table.ts'
 import { codeOf, isShipped, readTree, type SourceFile } from './house/source.ts'
 
 const entries: Readonly<Record<string, CatalogueEntry>> = catalogue
@@ -25,7 +26,9 @@ function madeIn(files: readonly SourceFile[]): Set<string> {
 function namedIn(files: readonly SourceFile[]): Set<string> {
   const families = [...new Set(codes.map(familyOf))].join('|')
   const form = new RegExp(`\\bTAILRACE_(?:${families})_[A-Z_]*[A-Z]\\b`, 'g')
-  return new Set(files.flatMap(({ text }) => [...text.matchAll(form)].map((match) => match[0])))
+  const options = new Set(optionTable.map(({ path }) => environmentName(path)))
+  const words = files.flatMap(({ text }) => [...text.matchAll(form)].map((match) => match[0]))
+  return new Set(words.filter((word) => !options.has(word)))
 }
 
 function missing(wanted: Iterable<string>, from: ReadonlySet<string>): string[] {

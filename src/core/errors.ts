@@ -174,6 +174,10 @@ export const catalogue = {
     meaning: 'This Node carries an SQLite with a bug that several writers can hit.',
     fix: 'Use Node 22.22.3 or newer 22, or 24.15 or newer.'
   },
+  TAILRACE_TRANSPORT_UNAVAILABLE: {
+    meaning: 'The log could not be reached or written in time.',
+    fix: 'See the cause; the worker repeats what was not committed.'
+  },
   TAILRACE_TRANSPORT_UNKNOWN_TOPIC: {
     meaning: 'A topic or partition does not exist.',
     fix: 'Check the name; declared topics are created when the app starts.'
@@ -181,10 +185,6 @@ export const catalogue = {
   TAILRACE_TRANSPORT_UNKNOWN_URL: {
     meaning: 'No transport is known for this broker URL.',
     fix: "Use 'embedded:<directory>', 'memory:' or pass a transport."
-  },
-  TAILRACE_TRANSPORT_UNAVAILABLE: {
-    meaning: 'The log could not be reached or written in time.',
-    fix: 'See the cause; the worker repeats what was not committed.'
   },
   TAILRACE_WEB_ADDRESS: {
     meaning: 'The web pages cannot be served at the address that was named.',

@@ -54,16 +54,21 @@ export type ValueOf<S> = S extends { readonly '~types'?: infer T }
   : never
 
 /** What `send` of a topic takes as its key; `never` for derived streams. */
-export type KeyInputOf<S> = AcceptedBy<S> extends [infer KI, unknown] ? KI : never
+export type KeyInputOf<S> = AcceptedBy<S>['key']
 
 /** What `send` of a topic takes as its value; `never` for derived streams. */
-export type ValueInputOf<S> = AcceptedBy<S> extends [unknown, infer VI] ? VI : never
+export type ValueInputOf<S> = AcceptedBy<S>['value']
 
 type AcceptedBy<S> = S extends { readonly '~accepts'?: infer F }
   ? NonNullable<F> extends (key: infer KI, value: infer VI) => void
-    ? [KI, VI]
-    : never
-  : never
+    ? { readonly key: KI; readonly value: VI }
+    : Nothing
+  : Nothing
+
+interface Nothing {
+  readonly key: never
+  readonly value: never
+}
 
 /** Makes the handle of a declared topic. */
 export function topicHandle<K, V, KI, VI>(

@@ -64,6 +64,11 @@ export interface TimerOptions {
   readonly immediate?: boolean
 }
 
+export interface TaskOptions {
+  /** Runs only on the owner of the leader task. @default false */
+  readonly onLeader?: boolean
+}
+
 type AgentFunction<S, T, RD, O, R> = (
   events: Events<KeyOf<S>, ValueOf<S>>,
   parts: Handed<T, RD, O>,
@@ -222,7 +227,7 @@ export class App {
   /** Declares work that runs once when the worker is ready, until its signal aborts. */
   task(
     name: string,
-    options: { readonly onLeader?: boolean },
+    options: TaskOptions,
     run: (context: { readonly signal: AbortSignal }) => unknown
   ): void {
     this.#declaration.task({ name, onLeader: options.onLeader ?? false, run })

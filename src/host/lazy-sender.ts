@@ -77,8 +77,7 @@ export class LazySender implements Engine {
       const sender = new PlainSender({
         transport,
         clock: this.#options.clock,
-        recordBytesMax,
-        random: Math.random
+        recordBytesMax
       })
       process.on('beforeExit', this.#onBeforeExit)
       return { transport, sender }

@@ -1,12 +1,7 @@
 // Where options come from: flags, the program, the environment. Each layer is read and judged.
 import { nearest, type Problem } from '../core/problems.ts'
-import {
-  environmentName,
-  isTextual,
-  type OptionSpec,
-  optionTable,
-  readOption
-} from './option-table.ts'
+import { readOption } from './option-kinds.ts'
+import { environmentName, isTextual, type OptionSpec, optionTable } from './option-table.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -85,7 +80,7 @@ function readLayer({ entries, specs, isText, nameOf, known }: LayerParts): Optio
       problems.push(unknownOption(nameOf(path), path, given, known))
       continue
     }
-    const reading = readOption(spec, given, isText)
+    const reading = readOption(spec.kind, given, isText)
     if (reading.expected === undefined) values.set(path, reading.value)
     else {
       const message = `is ${shown(path, given)}; expected ${reading.expected}`

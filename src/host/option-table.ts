@@ -1,6 +1,7 @@
 // Every option of an app as one table: its type, default and limit. Checks, help and docs read it.
-import { formatDuration, parseDuration } from '../core/duration.ts'
+import { formatDuration } from '../core/duration.ts'
 import { defaultSettings, type WorkerSettings } from '../runtime/settings.ts'
+import { formatBytes, gibibyte, kibibyte, type OptionKind } from './option-kinds.ts'
 
 export const defaultBroker = 'embedded:./.tailrace/log'
 export const defaultDatadir = './.tailrace/data'
@@ -8,17 +9,6 @@ export const defaultWeb: { readonly host: string; readonly port: number } = {
   host: '127.0.0.1',
   port: 6066
 }
-
-/** How an option is read. `text: true` kinds come from flags and the environment too. */
-export type OptionKind =
-  | { readonly type: 'duration'; readonly min: number; readonly max: number }
-  | { readonly type: 'bytes'; readonly min: number; readonly max: number }
-  | { readonly type: 'count'; readonly min: number; readonly max: number }
-  | { readonly type: 'choice'; readonly of: readonly string[] }
-  | { readonly type: 'text' }
-  | { readonly type: 'switch' }
-  /** A thing of the program: it can only be given in code. */
-  | { readonly type: 'code'; readonly expected: string; readonly fits: (value: unknown) => boolean }
 
 export interface OptionSpec {
   /** Path in code: `commitInterval`, `web.port`. */
@@ -35,8 +25,6 @@ export interface OptionSpec {
 }
 
 const day = 86_400_000
-const kibibyte = 1_024
-const gibibyte = 1_073_741_824
 
 const isFunction = (value: unknown): boolean => typeof value === 'function'
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
@@ -238,80 +226,4 @@ export function environmentName(path: string): string {
 /** True for options that text can say, so that flags and the environment can set them. */
 export function isTextual(spec: OptionSpec): boolean {
   return spec.kind.type !== 'code' || spec.path === 'store'
-}
-
-export type Reading =
-  | { readonly value: unknown; readonly expected?: never }
-  | { readonly expected: string }
-
-/** Reads one value; durations come out in ms, sizes in bytes. `isText`: numbers may be text. */
-export function readOption(spec: OptionSpec, given: unknown, isText: boolean): Reading {
-  const { kind } = spec
-  switch (kind.type) {
-    case 'code':
-      return kind.fits(given) ? { value: given } : { expected: kind.expected }
-    case 'choice':
-      return kind.of.includes(String(given))
-        ? { value: given }
-        : { expected: kind.of.map((one) => `'${one}'`).join(' or ') }
-    case 'text':
-      return typeof given === 'string' && given !== ''
-        ? { value: given }
-        : { expected: 'a text that is not empty' }
-    case 'switch':
-      return readSwitch(given, isText)
-    case 'duration':
-      return withinLimits(kind, durationOf(given, isText), formatDuration, 'a duration')
-    case 'bytes':
-      return withinLimits(kind, bytesOf(given), formatBytes, 'a size')
-    case 'count':
-      return withinLimits(kind, countOf(given, isText), String, 'a whole number')
-  }
-}
-
-function readSwitch(given: unknown, isText: boolean): Reading {
-  if (typeof given === 'boolean') return { value: given }
-  if (isText && (given === 'true' || given === 'false')) return { value: given === 'true' }
-  return { expected: 'true or false' }
-}
-
-function withinLimits(
-  limits: { readonly min: number; readonly max: number },
-  value: number | undefined,
-  format: (value: number) => string,
-  what: string
-): Reading {
-  if (value !== undefined && value >= limits.min && value <= limits.max) return { value }
-  return { expected: `${what} from ${format(limits.min)} to ${format(limits.max)}` }
-}
-
-function durationOf(given: unknown, isText: boolean): number | undefined {
-  const isPlainNumber = isText && typeof given === 'string' && /^\d+(?:\.\d+)?$/.test(given)
-  return parseDuration(isPlainNumber ? Number(given) : given)
-}
-
-function countOf(given: unknown, isText: boolean): number | undefined {
-  const value = isText && typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given
-  return typeof value === 'number' && Number.isInteger(value) ? value : undefined
-}
-
-const byteUnits: readonly (readonly [unit: string, bytes: number])[] = [
-  ['GiB', gibibyte],
-  ['MiB', 1_048_576],
-  ['KiB', kibibyte]
-]
-
-function bytesOf(given: unknown): number | undefined {
-  if (typeof given === 'number') return Number.isInteger(given) ? given : undefined
-  if (typeof given !== 'string') return undefined
-  const match = /^(\d+)(KiB|MiB|GiB)?$/.exec(given)
-  if (match === null) return undefined
-  const unit = byteUnits.find(([name]) => name === match[2])
-  return Number(match[1]) * (unit?.[1] ?? 1)
-}
-
-/** A size as a person reads it: `64 MiB` is written `64MiB`, which is also how it is given. */
-export function formatBytes(value: number): string {
-  const unit = byteUnits.find(([, size]) => value >= size && value % size === 0)
-  return unit === undefined ? String(value) : `${value / unit[1]}${unit[0]}`
 }

@@ -69,8 +69,8 @@ export function reportText(report: StartReport): string {
 export function restoreText({ tasks }: WorkerStatus): string | undefined {
   const restoring = tasks.filter((task) => task.state === 'restoring')
   if (restoring.length === 0) return undefined
-  const remaining = restoring.reduce((sum, task) => sum + (task.restored?.remaining ?? 0), 0)
-  const etas = restoring.map((task) => task.restored?.etaMs)
+  const remaining = restoring.reduce((sum, task) => sum + (task.restore?.remaining ?? 0), 0)
+  const etas = restoring.map((task) => task.restore?.etaMs)
   const known = etas.every((eta) => eta !== undefined)
   const eta = known ? `, about ${formatDuration(Math.max(...etas.map(Number)))}` : ''
   const done = tasks.length - restoring.length

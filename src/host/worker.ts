@@ -1,6 +1,7 @@
 // A worker as a program holds it: starts its parts in order, stops them in reverse, once.
 import { hasCode, TailraceError } from '../core/errors.ts'
 import type { Log } from '../runtime/log.ts'
+import { newCounters } from '../runtime/monitor.ts'
 import type { WorkerStatus } from '../runtime/worker.ts'
 import { Assembly, type Part, type StopOptions, type WorkerContext } from './worker-parts.ts'
 
@@ -126,7 +127,7 @@ const notYet: WorkerStatus = {
   isLeader: false,
   leaderEpoch: undefined,
   tasks: [],
-  counters: {}
+  counters: newCounters()
 }
 
 function stoppedWhileStarting({ reason }: StopOptions): TailraceError {

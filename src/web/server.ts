@@ -38,7 +38,7 @@ const portsTriedMax = 50
 export async function startWeb(options: WebServerOptions): Promise<WebServer> {
   const fetch = webHandler(options)
   // The process is not ours alone: its global Request and Response stay Node's.
-  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false }) as Server
+  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false })
   try {
     await listen(server, options)
   } catch (error) {

@@ -202,7 +202,7 @@ function nameProblems({ path }: SourceFile): Problem[] {
   if (!isScript(path) || !/^(?:src|test|examples|bench|scripts)\//.test(path)) return []
   const problems: Problem[] = []
   const name = path.split('/').at(-1) ?? ''
-  if (!/^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test)?\.(?:ts|js|mjs|cjs)$/.test(name)) {
+  if (!/^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.tst)?\.(?:ts|js|mjs|cjs)$/.test(name)) {
     problems.push({ rule: 'file-name', path, text: 'kebab-case, named by a noun' })
   }
   if (/(?:^|-)(?:manager|helper|util)s?(?:-|\.)/.test(name)) {

@@ -1,0 +1,81 @@
+// Writes docs/reference/options.md from the table of options: the page quotes the source.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { formatDuration } from '../src/core/duration.ts'
+import { formatBytes, type OptionKind } from '../src/host/option-kinds.ts'
+import {
+  environmentName,
+  isTextual,
+  type OptionSpec,
+  optionTable
+} from '../src/host/option-table.ts'
+
+export function optionsPage(): string {
+  const rows = optionTable.map(
+    (spec) =>
+      `| \`${spec.path}\` | ${cell(kindText(spec.kind))} | ${cell(spec.default)} | ` +
+      `${cell(placesText(spec))} | ${cell(spec.doc)} |`
+  )
+  return `${head}\n\n| option | takes | default | also as | what it is |\n|---|---|---|---|---|\n${rows.join('\n')}\n\n${tail}\n`
+}
+
+function kindText(kind: OptionKind): string {
+  switch (kind.type) {
+    case 'duration':
+      return `duration, ${formatDuration(kind.min)} to ${formatDuration(kind.max)}`
+    case 'bytes':
+      return `size, ${formatBytes(kind.min)} to ${formatBytes(kind.max)}`
+    case 'count':
+      return `whole number, ${kind.min} to ${kind.max}`
+    case 'choice':
+      return kind.of.map((one) => `\`${one}\``).join(' or ')
+    case 'switch':
+      return '`true` or `false`'
+    case 'text':
+      return 'text'
+    case 'code':
+      return kind.expected
+  }
+}
+
+function placesText(spec: OptionSpec): string {
+  const names = [spec.flag, isTextual(spec) ? environmentName(spec.path) : undefined]
+  const known = names.filter((name) => name !== undefined).map((name) => `\`${name}\``)
+  return known.length === 0 ? 'only in code' : known.join(', ')
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|')
+}
+
+const head = `<!-- Written by \`npm run docs\` from src/host/option-table.ts: change it there. -->
+
+# Options
+
+An option is given in code (\`createApp({ commitInterval: '200ms' })\`), in the environment
+(\`TAILRACE_COMMIT_INTERVAL=200ms\`), to \`app.start({ … })\`, or as a flag of the command line. What
+stands further to the right in this sentence is stronger. Every mistake of every place is reported
+before anything starts, all of them at once; an unknown name is refused.
+
+A duration is a number of milliseconds or a text such as \`250ms\`, \`10s\`, \`5m\`, \`1h\`, \`7d\`. A size
+is a number of bytes, or in text also \`512KiB\`, \`64MiB\`, \`1GiB\`.`
+
+const tail = `\`id\` of \`createApp\` has no other place: it names the app, its consumer group and its internal
+topics.
+
+The times must fit each other: \`commitInterval\` < \`commitTimeout\` ≤ \`shutdownTimeout\`,
+\`drainTimeout\` ≤ \`shutdownTimeout\`, \`drainTimeout\` < \`stallTimeout\`. Only what somebody wrote can
+contradict; a default gives way.`
+
+export const optionsPagePath: string = join(
+  import.meta.dirname,
+  '..',
+  'docs',
+  'reference',
+  'options.md'
+)
+
+if (import.meta.main) {
+  mkdirSync(join(optionsPagePath, '..'), { recursive: true })
+  writeFileSync(optionsPagePath, optionsPage())
+}

@@ -1,0 +1,184 @@
+// Options: which source wins, and that every mistake is told, all of them at once.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { hasCode } from '../core/errors.ts'
+import type { AppOptions } from './options.ts'
+import { checkAppOptions, heartbeatProblems, resolveOptions } from './resolve-options.ts'
+
+const app = { id: 'shop' }
+
+/** The text of the error that lists what is wrong. */
+function refused(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    assert.ok(hasCode(error, 'TAILRACE_CONFIG_INVALID'), String(error))
+    return error.message
+  }
+  return assert.fail('nothing was refused')
+}
+
+test('a flag is stronger than a start, than the environment, than code, than the default', () => {
+  const environment = { TAILRACE_COMMIT_INTERVAL: '300ms' }
+  const code = { ...app, commitInterval: '400ms' } as const
+  const start = { commitInterval: 200 }
+  const flags = { commitInterval: '100' }
+  const intervals = [
+    resolveOptions({ app: code, start, flags, environment }),
+    resolveOptions({ app: code, start, environment }),
+    resolveOptions({ app: code, environment }),
+    resolveOptions({ app: code, environment: {} }),
+    resolveOptions({ app, environment: {} })
+  ].map(({ settings }) => settings.commitIntervalMs)
+  assert.deepEqual(intervals, [100, 200, 300, 400, 100])
+})
+
+test('the defaults are those of the design', () => {
+  const options = resolveOptions({ app, environment: {} })
+  assert.equal(options.broker, 'embedded:./.tailrace/log')
+  assert.equal(options.isBrokerDefault, true)
+  assert.equal(options.datadir, './.tailrace/data')
+  assert.equal(options.store, 'level')
+  assert.equal(options.guarantee, 'exactly-once')
+  assert.deepEqual(options.web, { host: '127.0.0.1', port: 6066 })
+  assert.equal(options.settings.shutdownTimeoutMs, 30_000)
+  const weaker = resolveOptions({ app: { ...app, guarantee: 'at-least-once' }, environment: {} })
+  assert.equal(weaker.settings.commitIntervalMs, 1_000)
+  const memory = resolveOptions({ app: { ...app, broker: 'memory:' }, environment: {} })
+  assert.equal(memory.store, 'memory')
+})
+
+test('every kind of option is read from the environment', () => {
+  const { logLevel, settings, web } = resolveOptions({
+    app,
+    environment: {
+      TAILRACE_CACHE_BYTES_MAX: '32MiB',
+      TAILRACE_QUEUE_RECORDS_MAX: '500',
+      TAILRACE_STALL_TIMEOUT: '2m',
+      TAILRACE_OFFSET_RESET: 'latest',
+      TAILRACE_WEB_PORT: '0',
+      TAILRACE_WEB_HOST: '::1',
+      TAILRACE_LOG_LEVEL: 'warn',
+      PATH: '/bin'
+    }
+  })
+  assert.equal(settings.cacheBytesMax, 32 * 1_048_576)
+  assert.equal(settings.queueRecordsMax, 500)
+  assert.equal(settings.stallTimeoutMs, 120_000)
+  assert.equal(settings.offsetReset, 'latest')
+  assert.deepEqual(web, { host: '::1', port: 0 })
+  assert.equal(logLevel, 'warn')
+})
+
+test('web pages: off wins where it is said last, and naming a port turns them on', () => {
+  const off = { ...app, web: false } as const
+  const environment = { TAILRACE_WEB_PORT: '7000' }
+  assert.equal(resolveOptions({ app: off, environment: {} }).web, undefined)
+  assert.equal(resolveOptions({ app: off, environment }).web?.port, 7_000)
+  assert.equal(resolveOptions({ app, start: { web: false }, environment }).web, undefined)
+  const away = { web: false }
+  assert.equal(resolveOptions({ app, flags: away, environment }).web, undefined)
+  assert.equal(resolveOptions({ app, environment: { TAILRACE_WEB: 'false' } }).web, undefined)
+})
+
+test('all problems of all places are told at once, each with path, value and what was expected', () => {
+  const text = refused(() =>
+    resolveOptions({
+      app: { id: 'shop', comitInterval: 5, taskIdle: '-1s' } as AppOptions,
+      start: { web: { prot: 1 } } as object,
+      flags: { 'web.port': '99999' },
+      environment: { TAILRACE_COMIT_INTERVAL: '5s', TAILRACE_OFFSET_RESET: 'first' }
+    })
+  )
+  assert.match(text, /^TAILRACE_CONFIG_INVALID: the configuration has 6 problems\n/)
+  const expected = [
+    '--web-port: is "99999"; expected a whole number from 0 to 65535',
+    'app.start({ web: { prot } }): is 1, and there is no such option\n    fix: Did you mean web.port?',
+    'TAILRACE_COMIT_INTERVAL: is "5s", and there is no such option\n' +
+      '    fix: Did you mean TAILRACE_COMMIT_INTERVAL?',
+    "TAILRACE_OFFSET_RESET: is \"first\"; expected 'earliest' or 'latest'",
+    'createApp({ comitInterval }): is 5, and there is no such option\n' +
+      '    fix: Did you mean commitInterval?',
+    'createApp({ taskIdle }): is "-1s"; expected a duration from 0ms to 1h'
+  ]
+  for (const line of expected) assert.ok(text.includes(line), `${line}\nnot in\n${text}`)
+})
+
+test('names of the environment that are no options are left alone', () => {
+  const environment = {
+    TAILRACE_APP: 'app.ts',
+    TAILRACE_FAILPOINT: 'fetch:1',
+    TAILRACE_PEERS: '/peers',
+    TAILRACE_TEST_KAFKA: '/kafka'
+  }
+  assert.equal(resolveOptions({ app, environment }).broker, 'embedded:./.tailrace/log')
+})
+
+test('a secret of the environment does not come into the message', () => {
+  const text = refused(() =>
+    resolveOptions({ app, environment: { TAILRACE_BROKER_PASSWORD: 'hunter2' } })
+  )
+  assert.ok(!text.includes('hunter2'))
+  assert.match(text, /TAILRACE_BROKER_PASSWORD: is \(not shown\)/)
+})
+
+test('production refuses what is only for trying out', () => {
+  const environment = { NODE_ENV: 'production', TAILRACE_FAILPOINT: 'fetch:1' }
+  const text = refused(() => resolveOptions({ app, environment }))
+  assert.match(text, /broker: is not set/)
+  assert.match(text, /TAILRACE_FAILPOINT: is set/)
+  const written = { NODE_ENV: 'production', TAILRACE_BROKER: 'embedded:./.tailrace/log' }
+  assert.equal(resolveOptions({ app, environment: written }).isBrokerDefault, false)
+})
+
+test('times that contradict each other are refused, and say which', () => {
+  const cases: readonly (readonly [options: Partial<AppOptions>, text: RegExp])[] = [
+    [{ commitInterval: '40s' }, /commitInterval }\): is 40s; expected less than commitTimeout/],
+    [{ commitTimeout: '31s' }, /commitTimeout }\): is 31s; expected at most shutdownTimeout/],
+    [{ drainTimeout: '1m' }, /drainTimeout }\): is 1m; expected at most shutdownTimeout/],
+    [
+      { drainTimeout: '10s', stallTimeout: '10s' },
+      /drainTimeout }\): is 10s; expected less than createApp\({ stallTimeout }\)/
+    ]
+  ]
+  for (const [options, text] of cases) {
+    assert.match(
+      refused(() => resolveOptions({ app: { ...app, ...options }, environment: {} })),
+      text
+    )
+  }
+})
+
+test('a default gives way to what somebody wrote', () => {
+  const { settings } = resolveOptions({
+    app: { ...app, shutdownTimeout: '5s', stallTimeout: '2s' },
+    environment: {}
+  })
+  assert.equal(settings.commitTimeoutMs, 5_000)
+  assert.equal(settings.drainTimeoutMs, 1_000)
+})
+
+test('a transport must beat more often than its session lasts', () => {
+  assert.deepEqual(heartbeatProblems({ heartbeatMs: 200, sessionTimeoutMs: 3_000 }), [])
+  assert.equal(heartbeatProblems({ heartbeatMs: 3_000, sessionTimeoutMs: 3_000 }).length, 1)
+})
+
+test('createApp looks at what code says, at once', () => {
+  checkAppOptions({ id: 'shop', broker: 'memory:', web: { port: 0 }, store: 'memory' })
+  assert.match(
+    refused(() => checkAppOptions({ id: 'no/slash' })),
+    /createApp\({ id }\): "no\/slash" must be 1 to 200 characters/
+  )
+  assert.match(
+    refused(() => checkAppOptions({ borker: 'memory:' } as never)),
+    /2 problems\n.*must name the app: a text\n.*there is no such option\n.*Did you mean broker\?/
+  )
+  assert.match(
+    refused(() => checkAppOptions(undefined as never)),
+    /needs an object/
+  )
+  assert.match(
+    refused(() => checkAppOptions({ id: 'a', store: 'rocks', codec: 'json' } as never)),
+    /store }\): is "rocks"; expected 'level', 'memory' or a function[^]*codec/
+  )
+})
