@@ -1,0 +1,31 @@
+// The embedded log against the exported suite.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { transportConformance } from '../../conformance/transport.ts'
+import type { Transport } from '../../port/transport.ts'
+import { realClock } from '../../runtime/real-clock.ts'
+import { createEmbeddedTransport } from './index.ts'
+
+transportConformance({
+  name: 'embedded',
+  features: { sessionTimeoutMs: 900 },
+  async create() {
+    const directory = await mkdtemp(join(tmpdir(), 'tailrace-log-'))
+    const opened: Transport[] = []
+    return {
+      clock: realClock,
+      async connect() {
+        const transport = createEmbeddedTransport({ directory, clock: realClock })
+        opened.push(transport)
+        await transport.open()
+        return transport
+      },
+      async dispose() {
+        for (const transport of opened) await transport.close()
+        await rm(directory, { recursive: true })
+      }
+    }
+  }
+})

@@ -1,0 +1,114 @@
+// The embedded log as a transport: processes of one machine share it through a directory.
+
+import type { Clock } from '../../port/clock.ts'
+import type {
+  Admin,
+  Coordinator,
+  Fetcher,
+  Producer,
+  ThreadDoor,
+  TransactionalProducer,
+  Transport,
+  TransportFeatures
+} from '../../port/transport.ts'
+import { EmbeddedAdmin } from './admin.ts'
+import { closedError } from './database.ts'
+import { openCoordinator } from './groups.ts'
+import type { Log } from './log.ts'
+import { closeLog, openLog } from './log.ts'
+import { Maintenance } from './maintain.ts'
+import { EmbeddedProducer } from './producer.ts'
+import { EmbeddedFetcher } from './reader.ts'
+import { openTransactional } from './transaction.ts'
+import { transactionBytesMax } from './writer.ts'
+
+export interface EmbeddedOptions {
+  readonly directory: string
+  readonly clock: Clock
+  /**
+   * What a commit survives: `normal` a kill of any process, `full` a power cut as well, at the
+   * price of a disk sync in each commit. @default 'normal'
+   */
+  readonly synchronous?: 'normal' | 'full'
+}
+
+const features: TransportFeatures = {
+  isDurable: true,
+  isShared: true,
+  transactionBytesMax,
+  sessionTimeoutMs: 3_000,
+  heartbeatMs: 200
+}
+
+export function createEmbeddedTransport(options: EmbeddedOptions): Transport {
+  return new EmbeddedTransport(options)
+}
+
+interface Parts {
+  readonly log: Log
+  readonly maintenance: Maintenance
+}
+
+class EmbeddedTransport implements Transport {
+  readonly name: string = 'embedded'
+  readonly url: string
+  readonly features: TransportFeatures = features
+  readonly door: ThreadDoor
+  readonly #options: Required<EmbeddedOptions>
+  #opening: Promise<void> | undefined
+  #parts: Parts | undefined
+
+  constructor({ directory, clock, synchronous = 'normal' }: EmbeddedOptions) {
+    this.#options = { directory, clock, synchronous }
+    this.url = `embedded:${directory}`
+    // The packed package holds JavaScript, the repository TypeScript: whichever this file is.
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    this.door = {
+      module: new URL(`./thread-door.${extension}`, import.meta.url).href,
+      argument: JSON.stringify({ directory, synchronous })
+    }
+  }
+
+  open(): Promise<void> {
+    this.#opening ??= openLog(this.#options).then((log) => {
+      const maintenance = new Maintenance(log)
+      maintenance.start()
+      this.#parts = { log, maintenance }
+    })
+    return this.#opening
+  }
+
+  admin(): Admin {
+    const { log, maintenance } = this.#opened()
+    return new EmbeddedAdmin(log, () => maintenance.runNow())
+  }
+
+  async producer(): Promise<Producer> {
+    return new EmbeddedProducer(this.#opened().log)
+  }
+
+  async transactionalProducer(id: string): Promise<TransactionalProducer> {
+    return openTransactional(this.#opened().log, id)
+  }
+
+  async fetcher(): Promise<Fetcher> {
+    return new EmbeddedFetcher(this.#opened().log)
+  }
+
+  async coordinator(): Promise<Coordinator> {
+    return openCoordinator(this.#opened().log)
+  }
+
+  async close(): Promise<void> {
+    const parts = this.#parts
+    if (parts === undefined) return
+    this.#parts = undefined
+    await parts.maintenance.stop()
+    await closeLog(parts.log)
+  }
+
+  #opened(): Parts {
+    if (this.#parts === undefined) throw closedError(this.#options.directory)
+    return this.#parts
+  }
+}
