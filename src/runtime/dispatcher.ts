@@ -28,6 +28,7 @@ export interface DispatcherParts {
   /** Looks at what waits for a commit; true asks for one now. */
   readonly isPressed: () => boolean
   readonly onPressure: () => void
+  readonly onShortened: (task: TaskRun) => void
 }
 
 const recordsPerTurn = 2_048
@@ -152,6 +153,10 @@ export class Dispatcher implements TaskHost {
   opened(queue: PartitionQueue): void {
     const { pulse } = this.#parts
     pulse.opened(pulse.topics.indexOf(queue.topic), queue.partition, queue.cursor.offset)
+  }
+
+  shortened(task: TaskRun): void {
+    this.#parts.onShortened(task)
   }
 
   finished(task: TaskRun, outputs: readonly OutgoingRecord[]): void {

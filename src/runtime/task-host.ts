@@ -25,6 +25,8 @@ export interface TaskHost {
   /** Stream time must not run further ahead than this. */
   streamTimeMax(): number
   opened(queue: PartitionQueue): void
+  /** A paused queue of the task got shorter: it may be fetched again. */
+  shortened(task: TaskRun): void
   finished(task: TaskRun, outputs: readonly OutgoingRecord[]): void
   reportFailure(task: string, failure: Failure, decision: Decision, agent: string): void
   stopWorker(error: unknown): void

@@ -287,6 +287,7 @@ export class TaskRun implements StepOwner {
     const { timestamp } = queue.cursor
     this.#open = undefined
     queue.finish()
+    if (queue.isPaused) this.#host.shortened(this)
     time.finish()
     if (timestamp > queue.streamTime) {
       queue.streamTime = Math.min(timestamp, this.#host.streamTimeMax())

@@ -160,7 +160,8 @@ export class WorkerRuntime implements Engine {
       partitionsOf: topics.partitionsOf,
       onFatal,
       isPressed: () => pressed(),
-      onPressure: () => commits.request()
+      onPressure: () => commits.request(),
+      onShortened: (task) => intake.relieve(task)
     })
     const intake = new Intake({
       fetcher: await transport.fetcher(),
