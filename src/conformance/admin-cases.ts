@@ -1,6 +1,7 @@
 // Conformance of topics: descriptions, ranges, deletion, retention and compaction.
 
 import assert from 'node:assert/strict'
+import { ownedTask, sendTogether } from './owned-task.ts'
 import type { Case } from './suite.ts'
 import type { TransportScene } from './transport-scene.ts'
 import { nextChunk, record, rejectsWith } from './transport-scene.ts'
@@ -67,6 +68,19 @@ export const adminCases: readonly Case<TransportScene>[] = [
     }
   },
   {
+    title: 'a topic deleted takes the offsets committed for it along',
+    async run(scene) {
+      const owned = await ownedTask(scene)
+      await sendTogether(scene, owned, [])
+      assert.equal(await scene.committed('group', owned.source), 0)
+      const admin = scene.transport.admin()
+      const found = await admin.describe([owned.source.topic])
+      await admin.delete([owned.source.topic])
+      await admin.create(found)
+      assert.equal(await scene.committed('group', owned.source), undefined)
+    }
+  },
+  {
     title: 'ranges name the first readable offset and the next one',
     async run(scene) {
       const topic = await scene.topic(2)
@@ -118,6 +132,20 @@ export const adminCases: readonly Case<TransportScene>[] = [
     }
   },
   {
+    title: 'records deleted from the middle of a batch are neither read nor found by time',
+    async run(scene) {
+      const at = { topic: await scene.topic(), partition: 0 }
+      const stamps = [9_000, 8_000, 1_000, 2_000]
+      const owned = await ownedTask(scene)
+      const records = stamps.map((timestamp) => record(at, { value: `${timestamp}`, timestamp }))
+      await sendTogether(scene, owned, records)
+      await scene.transport.admin().deleteRecords(at, 2)
+      assert.deepEqual(await scene.values(at), ['1000', '2000'])
+      assert.equal(await scene.transport.admin().offsetAt(at, 1_500), 3)
+      assert.equal(await scene.transport.admin().offsetAt(at, 2_001), 4)
+    }
+  },
+  {
     title: 'deleting all records leaves the end where it was',
     async run(scene) {
       const at = { topic: await scene.topic(), partition: 0 }
@@ -159,19 +187,28 @@ export const adminCases: readonly Case<TransportScene>[] = [
     title: 'compaction keeps the last value of each key at its offset',
     async run(scene) {
       const at = { topic: await compactedTopic(scene), partition: 0 }
+      const owned = await ownedTask(scene)
       for (let round = 0; round < 5; round++) {
-        const keys = ['a', 'b', 'c'].map((key) => record(at, { key, value: `${key}${round}` }))
-        await scene.sendAll(keys)
+        const parts = ['a', 'b', 'c'].map((key) => ({ key, value: `${key}${round}` }))
+        // Once in between each record stands alone.
+        if (round === 2) await scene.sendAll(parts.map((one) => record(at, one)))
+        else
+          await sendTogether(
+            scene,
+            owned,
+            parts.map((one) => record(at, one))
+          )
       }
+      await scene.sendAll([record(at, { key: 'b', value: 'b5' })])
       await sealAndCompact(scene, at)
       const records = (await scene.read(at)).filter(({ key }) => key !== 'seal')
-      assert.ok(records.length < 15, `nothing was compacted: ${records.length} records`)
+      assert.ok(records.length < 16, `nothing was compacted: ${records.length} records`)
       assert.deepEqual(
         records.slice(-3).map(({ offset, value }) => [offset, value]),
         [
           [12, 'a4'],
-          [13, 'b4'],
-          [14, 'c4']
+          [14, 'c4'],
+          [15, 'b5']
         ]
       )
       assert.equal((await scene.range(at)).start, 0)

@@ -250,18 +250,40 @@ export const fetchCases: readonly Case<TransportScene>[] = [
     }
   },
   {
+    title: 'partitions together keep the limit, but for the batch that goes over it',
+    async run(scene) {
+      const topic = await scene.topic(4)
+      const filler = Array.from({ length: 20 }, () => 'x'.repeat(500))
+      const partitions = [0, 1, 2, 3].map((partition) => ({ topic, partition }))
+      for (const at of partitions) await scene.send(at, ...filler)
+      const fetcher = await scene.transport.fetcher()
+      fetcher.add(partitions.map((at) => ({ ...at, offset: 0 })))
+      let records = 0
+      while (records < 80) {
+        const chunks = await fetcher.fetch({ bytesMax: 2_000, waitMaxMs: 1_000 })
+        const size = chunks.reduce((sum, { bytes }) => sum + bytes.length, 0)
+        assert.ok(size < 3_000, `${size} bytes came at once`)
+        for (const { bytes } of chunks) {
+          for (let at = 0; at < bytes.length; at += batchHeader(bytes, at).sizeBytes) {
+            records += batchHeader(bytes, at).recordCount
+          }
+        }
+      }
+      assert.equal(records, 80)
+    }
+  },
+  {
     title: 'a busy partition does not starve another',
     async run(scene) {
       const topic = await scene.topic(2)
-      const filler = 'x'.repeat(500)
-      const busy = Array.from({ length: 400 }, () => filler)
+      const busy = Array.from({ length: 100 }, () => 'x'.repeat(500))
       await scene.send({ topic, partition: 0 }, ...busy)
       await scene.send({ topic, partition: 1 }, 'quiet')
       const fetcher = await scene.transport.fetcher()
       fetcher.add([0, 1].map((partition) => ({ topic, partition, offset: 0 })))
       let wasServed = false
       for (let i = 0; i < 4 && !wasServed; i++) {
-        const chunks = await fetcher.fetch({ bytesMax: 2_000, waitMaxMs: 1_000 })
+        const chunks = await fetcher.fetch({ bytesMax: 1, waitMaxMs: 1_000 })
         wasServed = chunks.some(({ partition, bytes }) => partition === 1 && bytes.length > 0)
       }
       assert.ok(wasServed, 'four fetches did not reach the quiet partition')

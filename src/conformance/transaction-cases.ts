@@ -1,10 +1,11 @@
 // Conformance of transactions: together or not at all, fenced by producer and by task.
 
 import assert from 'node:assert/strict'
-import type { OwnedTask, TaskCommit, TopicPartition, Transport } from '../port/transport.ts'
+import type { TaskCommit, Transport } from '../port/transport.ts'
+import { ownedTask } from './owned-task.ts'
 import type { Case } from './suite.ts'
 import type { TransportScene } from './transport-scene.ts'
-import { fetchLimits, record, recordsOf, rejectsWith, taskOf } from './transport-scene.ts'
+import { fetchLimits, record, recordsOf, rejectsWith } from './transport-scene.ts'
 
 export const transactionCases: readonly Case<TransportScene>[] = [
   {
@@ -73,6 +74,9 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       producer.commitOffsets(commit(5))
       await producer.abort()
       assert.equal(producer.pendingBytes, 0)
+      await producer.begin()
+      await producer.end()
+      assert.equal(await scene.committed('group', source), undefined)
       await producer.begin()
       producer.append(task, record(at, { value: 'committed' }))
       producer.commitOffsets(commit(2))
@@ -284,42 +288,6 @@ export const transactionCases: readonly Case<TransportScene>[] = [
     }
   }
 ]
-
-/** A joined member that owns the one task of a fresh source topic. */
-async function ownedTask(scene: TransportScene): Promise<{
-  readonly source: TopicPartition
-  readonly task: string
-  readonly commit: (offset: number, metadata?: string) => TaskCommit
-}> {
-  const topic = await scene.topic()
-  const spec = taskOf(0, topic)
-  const coordinator = await scene.transport.coordinator()
-  await coordinator.join({
-    group: 'group',
-    memberId: 'member',
-    topologyHash: 'hash',
-    tasks: [spec],
-    // No case here is about expiry, and none beats.
-    sessionTimeoutMs: 60_000,
-    heartbeatMs: 10_000,
-    url: undefined
-  })
-  const { owned } = await coordinator.beat()
-  assert.deepEqual(
-    owned.map(({ task }) => task),
-    [spec.id]
-  )
-  const { epoch } = owned[0] as OwnedTask
-  const source = { topic, partition: 0 }
-  const commit = (offset: number, metadata = ''): TaskCommit => ({
-    group: 'group',
-    task: spec.id,
-    memberId: 'member',
-    epoch,
-    offsets: [{ ...source, offset, metadata }]
-  })
-  return { source, task: spec.id, commit }
-}
 
 async function commitOnly(
   transport: Transport,

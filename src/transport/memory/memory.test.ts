@@ -68,6 +68,17 @@ test('a delayed send does not let a later one of its partition overtake it', asy
   assert.deepEqual(order, [2, 0, 1])
 })
 
+test('flush waits for sends that take their time', async () => {
+  const broker = brokerWith(1)
+  const faults = (operation: string): Fault | undefined =>
+    operation === 'producer.send' ? { delayMs: 500 } : undefined
+  const producer = await createMemoryTransport(broker, { faults }).producer()
+  const sends = [producer.send(record('a')), producer.send(record('b'))]
+  await clockOf(broker).settle(producer.flush())
+  assert.equal(broker.log(at).end, 2)
+  await Promise.all(sends)
+})
+
 test('a failed operation takes no hold, and one that fails afterwards did', async () => {
   const broker = brokerWith(1)
   const fates: (Fault | undefined)[] = [{ error: lost }, { error: lost, isAfter: true }]

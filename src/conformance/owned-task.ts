@@ -1,0 +1,59 @@
+// A task that a case may write for: owned by a member, so that its commits are accepted.
+
+import assert from 'node:assert/strict'
+import type { OutgoingRecord, OwnedTask, TaskCommit, TopicPartition } from '../port/transport.ts'
+import type { TransportScene } from './transport-scene.ts'
+import { taskOf } from './transport-scene.ts'
+
+export interface OwnedSource {
+  readonly source: TopicPartition
+  readonly task: string
+  /** The commit of an offset of the source, with the proof of ownership. */
+  readonly commit: (offset: number, metadata?: string) => TaskCommit
+}
+
+/** A joined member that owns the one task of a fresh source topic. */
+export async function ownedTask(scene: TransportScene): Promise<OwnedSource> {
+  const topic = await scene.topic()
+  const spec = taskOf(0, topic)
+  const coordinator = await scene.transport.coordinator()
+  await coordinator.join({
+    group: 'group',
+    memberId: 'member',
+    topologyHash: 'hash',
+    tasks: [spec],
+    // No case here is about expiry, and none beats.
+    sessionTimeoutMs: 60_000,
+    heartbeatMs: 10_000,
+    url: undefined
+  })
+  const { owned } = await coordinator.beat()
+  assert.deepEqual(
+    owned.map(({ task }) => task),
+    [spec.id]
+  )
+  const { epoch } = owned[0] as OwnedTask
+  const source = { topic, partition: 0 }
+  const commit = (offset: number, metadata = ''): TaskCommit => ({
+    group: 'group',
+    task: spec.id,
+    memberId: 'member',
+    epoch,
+    offsets: [{ ...source, offset, metadata }]
+  })
+  return { source, task: spec.id, commit }
+}
+
+/** Writes records in one transaction, so that they come to stand in one batch for a partition. */
+export async function sendTogether(
+  scene: TransportScene,
+  { task, commit }: OwnedSource,
+  records: readonly OutgoingRecord[]
+): Promise<void> {
+  const producer = await scene.transport.transactionalProducer('together')
+  await producer.begin()
+  for (const one of records) producer.append(task, one)
+  producer.commitOffsets(commit(0))
+  await producer.end()
+  await producer.close()
+}
