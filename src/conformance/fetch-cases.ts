@@ -208,7 +208,7 @@ export const fetchCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const at = { topic: await scene.topic(), partition: 0 }
       const filler = 'x'.repeat(1_000)
-      await scene.send(at, ...Array.from({ length: 20 }, () => filler))
+      await scene.sendApart(at, ...Array.from({ length: 20 }, () => filler))
       const fetcher = await scene.transport.fetcher()
       fetcher.add([{ ...at, offset: 0 }])
       const first = (await fetcher.fetch({ bytesMax: 1, waitMaxMs: 1_000 }))[0]
@@ -223,7 +223,7 @@ export const fetchCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const at = { topic: await scene.topic(), partition: 0 }
       const values = Array.from({ length: 200 }, (_, i) => `${i}`.padEnd(100))
-      await scene.send(at, ...values)
+      await scene.sendApart(at, ...values)
       const fetcher = await scene.transport.fetcher()
       fetcher.add([{ ...at, offset: 0 }])
       const seen: unknown[] = []
@@ -255,7 +255,7 @@ export const fetchCases: readonly Case<TransportScene>[] = [
       const topic = await scene.topic(4)
       const filler = Array.from({ length: 20 }, () => 'x'.repeat(500))
       const partitions = [0, 1, 2, 3].map((partition) => ({ topic, partition }))
-      for (const at of partitions) await scene.send(at, ...filler)
+      for (const at of partitions) await scene.sendApart(at, ...filler)
       const fetcher = await scene.transport.fetcher()
       fetcher.add(partitions.map((at) => ({ ...at, offset: 0 })))
       let records = 0
@@ -277,7 +277,7 @@ export const fetchCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const topic = await scene.topic(2)
       const busy = Array.from({ length: 100 }, () => 'x'.repeat(500))
-      await scene.send({ topic, partition: 0 }, ...busy)
+      await scene.sendApart({ topic, partition: 0 }, ...busy)
       await scene.send({ topic, partition: 1 }, 'quiet')
       const fetcher = await scene.transport.fetcher()
       fetcher.add([0, 1].map((partition) => ({ topic, partition, offset: 0 })))

@@ -102,6 +102,11 @@ export class TransportScene {
     return Promise.all(values.map((value) => producer.send(record(partition, { value }))))
   }
 
+  /** As `send`, each awaited before the next, so that no log can put two into one batch. */
+  async sendApart(partition: TopicPartition, ...values: readonly string[]): Promise<void> {
+    for (const value of values) await this.send(partition, value)
+  }
+
   async sendAll(records: readonly OutgoingRecord[]): Promise<Delivery[]> {
     this.#producer ??= await this.transport.producer()
     const producer = this.#producer
