@@ -1,5 +1,5 @@
 // The public app: typed declarations over the registry, and the ways to start what was declared.
-import { Hono } from 'hono'
+import type { Hono } from 'hono'
 import {
   type Agent,
   type AgentShape,
@@ -34,7 +34,7 @@ import {
   type ValueOf
 } from '../core/topic.ts'
 import type { Window } from '../core/window.ts'
-import { answerError, answerNotFound } from '../web/routes.ts'
+import { createPages } from '../web/pages.ts'
 import type { AppOptions } from './options.ts'
 import { checkAppOptions } from './resolve-options.ts'
 import { AppRunner, type StartOptions, type Worker } from './runner.ts'
@@ -85,15 +85,13 @@ type EachFunction<S, T, RD, O, R> = (
 export class App {
   readonly id: string
   /** The worker's web pages: a Hono app that also mounts anywhere else. */
-  readonly web: Hono = new Hono({ strict: false })
+  readonly web: Hono = createPages()
   readonly #declaration: AppDeclaration
   readonly #slot = new EngineSlot()
   readonly #runner: AppRunner
 
   constructor(options: AppOptions) {
     this.id = options.id
-    this.web.onError(answerError)
-    this.web.notFound(answerNotFound)
     this.#declaration = new AppDeclaration({
       id: options.id,
       codec: options.codec,

@@ -16,8 +16,8 @@ export function errorData(error: unknown): Readonly<Record<string, unknown>> {
   return { code, message, hint, context }
 }
 
-// Another copy of this package has another class, and the same fields.
-function isOurs(error: unknown): error is TailraceError {
+/** True for our errors; another copy of this package has another class, and the same fields. */
+export function isOurs(error: unknown): error is TailraceError {
   if (error instanceof TailraceError) return true
   return error instanceof Error && error.name === 'TailraceError' && 'code' in error
 }

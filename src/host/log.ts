@@ -1,5 +1,6 @@
 // The log of a worker: JSON lines by pino, or lines for people, on standard error.
 import { pino, stdSerializers } from 'pino'
+import { isOurs } from './error-text.ts'
 import { type Log, silentLog } from '../runtime/log.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -30,6 +31,15 @@ export async function createLog({ level, app, isJson }: LogOptions): Promise<Log
         errorLikeObjectKeys: ['error', 'err', 'cause']
       })
   const redact = { paths: secretNames.flatMap((name) => [name, `*.${name}`]), censor: '***' }
-  const serializers = { error: stdSerializers.err, cause: stdSerializers.err }
+  const serializers = { error: errorFields, err: errorFields }
   return pino<never>({ level, base: { pid: process.pid, app }, redact, serializers }, stream)
+}
+
+/** Our own errors say all in their text; the stack is for errors of the user, and for our bugs. */
+function errorFields(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  if (!isOurs(error) || error.code === 'TAILRACE_BUG_INVARIANT') return stdSerializers.err(error)
+  const { cause, code, context, hint, message } = error
+  const known = { code, message, hint, context }
+  return cause === undefined ? known : { ...known, cause: errorFields(cause) }
 }

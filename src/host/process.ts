@@ -38,7 +38,8 @@ export async function runProcess(runner: Runnable, options: ProcessOptions): Pro
 /** The exit code for an error that came before a worker ran. */
 export function exitCodeOf(error: unknown): ExitCode {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return code.startsWith('TAILRACE_CONFIG_') ? exitCodes.usage : exitCodes.crashed
+  const isUsage = code.startsWith('TAILRACE_CONFIG_') || code === 'TAILRACE_TRANSPORT_UNKNOWN_URL'
+  return isUsage ? exitCodes.usage : exitCodes.crashed
 }
 
 class ProcessRun {

@@ -54,7 +54,8 @@ export class HostedWorker implements Worker {
     return this.assembly.runtime?.dump() ?? 'the worker is starting'
   }
 
-  stop({ reason = 'stopped by the program', isCold = false } = {}): Promise<void> {
+  stop(options: Partial<StopOptions> = {}): Promise<void> {
+    const { reason = 'stopped by the program', isCold = false } = options
     this.#stop = { reason, isCold }
     if (this.#stopping !== undefined) {
       // A second call turns a warm stop into a cold one.
@@ -78,6 +79,7 @@ export class HostedWorker implements Worker {
       }
     } catch (error) {
       await this.#stopParts({ reason: 'the start failed', isCold: true }).catch(() => undefined)
+      if (this.#stop !== undefined) throw stoppedWhileStarting(this.#stop)
       this.#end(error)
       throw error
     }
@@ -86,7 +88,6 @@ export class HostedWorker implements Worker {
 
   async #onRuntimeEnded(error: unknown): Promise<void> {
     if (this.#stopping !== undefined) return
-    this.#log.error({ error }, 'the worker ended')
     this.#stopping = this.#stopParts({ reason: 'the worker ended', isCold: true })
     await this.#stopping.catch(() => undefined)
     this.#end(error)

@@ -1,0 +1,38 @@
+// Arms a kill point by the environment, for tests of crashes: TAILRACE_FAILPOINT=label:n.
+import { nearest, refuseAll } from '../core/problems.ts'
+import { armFailpoint, type FailpointLabel, failpoints } from '../port/failpoint.ts'
+import type { Environment } from './option-layers.ts'
+
+const variable = 'TAILRACE_FAILPOINT'
+
+/**
+ * The process ends by SIGKILL when the label is reached for the nth time; unset, nothing happens.
+ *
+ * @throws TAILRACE_CONFIG_INVALID for a label that does not exist, and in production
+ */
+export function armFailpoints(environment: Environment): void {
+  const text = environment[variable]
+  if (text === undefined || text === '') return
+  const { label = '', n = '' } = /^(?<label>[^:]*)(?::(?<n>.*))?$/s.exec(text)?.groups ?? {}
+  const isKnown = isLabel(label)
+  const messages = [
+    environment['NODE_ENV'] === 'production' ? 'kills the worker, and this is production' : '',
+    isKnown ? '' : `names "${label}", which is no kill point${guess(label)}`,
+    /^[1-9]\d{0,8}$/.test(n) ? '' : `is ${JSON.stringify(text)}; expected label:n, n from 1`
+  ]
+  const problems = messages
+    .filter((message) => message !== '')
+    .map((message) => ({ path: variable, message }))
+  refuseAll('TAILRACE_CONFIG_INVALID', 'the environment', problems)
+  // Nothing of this process runs after it, which is what a test of a crash needs.
+  if (isKnown) armFailpoint(label, Number(n), () => process.kill(process.pid, 'SIGKILL'))
+}
+
+function isLabel(text: string): text is FailpointLabel {
+  return Object.hasOwn(failpoints, text)
+}
+
+function guess(label: string): string {
+  const near = nearest(label, Object.keys(failpoints))
+  return near === undefined ? '' : `; did you mean "${near}"?`
+}
