@@ -7,8 +7,9 @@ const variable = 'TAILRACE_FAILPOINT'
 
 /**
  * The process ends by SIGKILL when the label is reached for the nth time; unset, nothing happens.
+ * That production refuses it is seen with the other options.
  *
- * @throws TAILRACE_CONFIG_INVALID for a label that does not exist, and in production
+ * @throws TAILRACE_CONFIG_INVALID for a label that does not exist
  */
 export function armFailpoints(environment: Environment): void {
   const text = environment[variable]
@@ -16,7 +17,6 @@ export function armFailpoints(environment: Environment): void {
   const { label = '', n = '' } = /^(?<label>[^:]*)(?::(?<n>.*))?$/s.exec(text)?.groups ?? {}
   const isKnown = isLabel(label)
   const messages = [
-    environment['NODE_ENV'] === 'production' ? 'kills the worker, and this is production' : '',
     isKnown ? '' : `names "${label}", which is no kill point${guess(label)}`,
     /^[1-9]\d{0,8}$/.test(n) ? '' : `is ${JSON.stringify(text)}; expected label:n, n from 1`
   ]

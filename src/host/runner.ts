@@ -8,6 +8,7 @@ import { refuseAll } from '../core/problems.ts'
 import { buildTopology, type Topology } from '../core/topology.ts'
 import { topologyProblems } from '../core/topology-check.ts'
 import { realClock } from '../runtime/real-clock.ts'
+import { armFailpoints } from './failpoints.ts'
 import { LazySender, type OpenedLog } from './lazy-sender.ts'
 import { createLog, type LogLevel } from './log.ts'
 import type { AppOptions, ResolvedOptions, RunOptions } from './options.ts'
@@ -120,6 +121,7 @@ export class AppRunner {
     }
     const options = this.options(parts.start)
     const topology = this.topology()
+    armFailpoints(process.env)
     this.#isStarted = true
     const level = options.logLevel ?? parts.level
     const worker = new HostedWorker({
