@@ -34,7 +34,7 @@ export interface TopicOptions {
   /** @default what exists, else 8 */
   readonly partitions?: number
   /** How long records are kept. -1: for ever. @default 7 days */
-  readonly retention?: Duration | -1
+  readonly retention?: Duration
   /** @default 'delete' */
   readonly cleanupPolicy?: 'delete' | 'compact' | 'compact,delete'
   /** @default 1 in development */

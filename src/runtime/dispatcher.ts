@@ -10,8 +10,7 @@ import type { Counters } from './monitor.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { Pulse } from './pulse.ts'
 import type { Sender } from './sender.ts'
-import type { TaskHost } from './task-host.ts'
-import type { TaskRun } from './task-run.ts'
+import type { Schedulable, TaskHost } from './task-host.ts'
 
 export interface DispatcherParts {
   readonly clock: Clock
@@ -28,7 +27,7 @@ export interface DispatcherParts {
   /** Looks at what waits for a commit; true asks for one now. */
   readonly isPressed: () => boolean
   readonly onPressure: () => void
-  readonly onShortened: (task: TaskRun) => void
+  readonly onShortened: (task: Schedulable) => void
 }
 
 const recordsPerTurn = 2_048
@@ -44,7 +43,7 @@ export class Dispatcher implements TaskHost {
   readonly onError: OnError | undefined
   readonly deadLetter: string | undefined
   readonly #parts: DispatcherParts
-  readonly #ready = new Set<TaskRun>()
+  readonly #ready = new Set<Schedulable>()
   #sender: Sender | undefined
   #isScheduled = false
   #isHeld = false
@@ -90,12 +89,12 @@ export class Dispatcher implements TaskHost {
   }
 
   /** Lets a task work, at the next turn if this one is used up. */
-  kick(task: TaskRun): void {
+  kick(task: Schedulable): void {
     if (this.#isScheduled) this.#ready.add(task)
     else task.pump()
   }
 
-  takeTurn(task: TaskRun): boolean {
+  takeTurn(task: Schedulable): boolean {
     if (this.#left > 0) {
       this.#left--
       if (--this.#untilLook > 0 || this.#look()) return true
@@ -155,11 +154,11 @@ export class Dispatcher implements TaskHost {
     pulse.opened(pulse.topics.indexOf(queue.topic), queue.partition, queue.cursor.offset)
   }
 
-  shortened(task: TaskRun): void {
+  shortened(task: Schedulable): void {
     this.#parts.onShortened(task)
   }
 
-  finished(task: TaskRun, outputs: readonly OutgoingRecord[]): void {
+  finished(task: Schedulable, outputs: readonly OutgoingRecord[]): void {
     this.#parts.pulse.finished()
     this.counters.finished++
     const sender = this.#sender

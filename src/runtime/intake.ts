@@ -4,7 +4,7 @@ import { type Clock, pause } from '../port/clock.ts'
 import { failpoint } from '../port/failpoint.ts'
 import type { FetchedChunk, Fetcher, TopicPartition } from '../port/transport.ts'
 import type { PartitionQueue } from './partition-queue.ts'
-import type { TaskRun } from './task-run.ts'
+import type { Schedulable } from './task-host.ts'
 
 export interface IntakeParts {
   readonly fetcher: Fetcher
@@ -12,7 +12,7 @@ export interface IntakeParts {
   readonly fetchBytesMax: number
   readonly queueBytesMax: number
   readonly queueRecordsMax: number
-  readonly kick: (task: TaskRun) => void
+  readonly kick: (task: Schedulable) => void
   /** Where to go on when a position is not in the log; throws when the policy is to stop. */
   readonly onOutOfRange: (queue: PartitionQueue, chunk: FetchedChunk) => number
   readonly onError: (error: unknown) => void
@@ -20,7 +20,7 @@ export interface IntakeParts {
 
 interface Fed {
   readonly queue: PartitionQueue
-  readonly task: TaskRun
+  readonly task: Schedulable
 }
 
 // One answer's bytes: larger ones only make the loop parse longer before others have their turn.
@@ -43,7 +43,7 @@ export class Intake {
     this.#running = this.#run()
   }
 
-  add(task: TaskRun): void {
+  add(task: Schedulable): void {
     for (const queue of task.queues) this.#fed.set(keyOf(queue), { queue, task })
     this.#parts.fetcher.add(
       task.queues.map((queue) => ({
@@ -55,14 +55,14 @@ export class Intake {
     this.#parts.fetcher.wake()
   }
 
-  remove(task: TaskRun): void {
+  remove(task: Schedulable): void {
     const own = task.queues.filter((queue) => this.#fed.get(keyOf(queue))?.queue === queue)
     for (const queue of own) this.#fed.delete(keyOf(queue))
     if (own.length > 0) this.#parts.fetcher.remove(own)
   }
 
   /** Resumes partitions whose queues have room again; called as records are finished. */
-  relieve(task: TaskRun): void {
+  relieve(task: Schedulable): void {
     for (const queue of task.queues) {
       if (!queue.isPaused || this.#isFull(queue, resumeShare)) continue
       queue.isPaused = false

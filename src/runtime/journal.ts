@@ -2,7 +2,14 @@
 import { invariant } from '../core/errors.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
 import { type Entry, untouched } from './entry.ts'
-import type { Shard } from './shard.ts'
+
+/** What the journal needs of the shard that a write belongs to. */
+export interface JournaledShard {
+  /** Makes the pending value of a row its accepted one. */
+  accept(entry: Entry, timestamp: number): void
+  /** @throws TAILRACE_SCHEMA_* when the pending value could not be committed */
+  checkEncodable(entry: Entry): void
+}
 
 /** A point in the journal to which an agent's part of the record can be undone. */
 export interface Savepoint {
@@ -12,7 +19,7 @@ export interface Savepoint {
 
 export class Journal {
   readonly #entries: Entry[] = []
-  readonly #shards: Shard[] = []
+  readonly #shards: JournaledShard[] = []
   readonly #before: unknown[] = []
   #outputs: OutgoingRecord[] = []
 
@@ -24,7 +31,7 @@ export class Journal {
     return { writes: this.#entries.length, outputs: this.#outputs.length }
   }
 
-  write(shard: Shard, entry: Entry, value: unknown): void {
+  write(shard: JournaledShard, entry: Entry, value: unknown): void {
     this.#entries.push(entry)
     this.#shards.push(shard)
     this.#before.push(entry.pending)
@@ -51,7 +58,7 @@ export class Journal {
   checkWrites(): void {
     for (let index = 0; index < this.#entries.length; index++) {
       const entry = this.#entries[index] as Entry
-      const shard = this.#shards[index] as Shard
+      const shard = this.#shards[index] as JournaledShard
       shard.checkEncodable(entry)
     }
   }
@@ -62,7 +69,7 @@ export class Journal {
       const entry = this.#entries[index] as Entry
       // A key written twice is accepted once, with its last value.
       if (entry.pending === untouched) continue
-      const shard = this.#shards[index] as Shard
+      const shard = this.#shards[index] as JournaledShard
       shard.accept(entry, timestamp)
     }
     this.#entries.length = 0

@@ -45,8 +45,8 @@ async function main(): Promise<void> {
 }
 
 async function openDoor(opened: unknown): Promise<Transport> {
-  const { open } = opened as { open(argument: string): Promise<Transport> }
-  return open(door.argument)
+  const entrance = opened as { open(argument: string): Promise<Transport> }
+  return entrance.open(door.argument)
 }
 
 function fail(error: unknown): void {

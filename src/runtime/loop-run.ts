@@ -165,12 +165,11 @@ class Loop implements AsyncIterator<StreamEvent, undefined> {
   }
 
   #events(): object {
-    const loop = this
     return {
-      [Symbol.asyncIterator]: () => loop,
-      values: () => ({ [Symbol.asyncIterator]: () => new Values(loop) }),
+      [Symbol.asyncIterator]: () => this,
+      values: () => ({ [Symbol.asyncIterator]: () => new Values(this) }),
       stop: () => {
-        loop.#isStoppedOnPurpose = true
+        this.#isStoppedOnPurpose = true
       }
     }
   }

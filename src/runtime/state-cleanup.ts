@@ -38,7 +38,7 @@ export class StateCleanup {
 
   /** Resolves when nothing of the task's shards is being deleted any more. */
   async settled(task: OpenTask): Promise<void> {
-    await Promise.all(task.shards.map((shard) => this.#wiping.get(keyOf(shard.id))))
+    for (const { id } of task.shards) await this.#wiping.get(keyOf(id))
   }
 
   leave(task: OpenTask): void {

@@ -5,7 +5,14 @@ import type { OutgoingRecord } from '../port/transport.ts'
 import type { Log } from './log.ts'
 import type { Counters } from './monitor.ts'
 import type { PartitionQueue } from './partition-queue.ts'
-import type { TaskRun } from './task-run.ts'
+
+/** A task as its worker schedules it. */
+export interface Schedulable {
+  readonly id: string
+  readonly queues: readonly PartitionQueue[]
+  /** Works as far as it can without waiting. */
+  pump(): void
+}
 
 export interface TaskHost {
   readonly clock: Clock
@@ -19,15 +26,15 @@ export interface TaskHost {
   /** False while a commit must come first, or while the worker is quiet. */
   mayDispatch(): boolean
   /** Counts a record against this turn; false when others must have theirs first. */
-  takeTurn(task: TaskRun): boolean
+  takeTurn(task: Schedulable): boolean
   /** The clock, read once a turn: exact enough for ages. */
   coarseNowMs(): number
   /** Stream time must not run further ahead than this. */
   streamTimeMax(): number
   opened(queue: PartitionQueue): void
   /** A paused queue of the task got shorter: it may be fetched again. */
-  shortened(task: TaskRun): void
-  finished(task: TaskRun, outputs: readonly OutgoingRecord[]): void
+  shortened(task: Schedulable): void
+  finished(task: Schedulable, outputs: readonly OutgoingRecord[]): void
   reportFailure(task: string, failure: Failure, decision: Decision, agent: string): void
   stopWorker(error: unknown): void
 }

@@ -21,7 +21,8 @@ import { GroupRun, type ProcessorRun, type StepOwner } from './processor.ts'
 import { Shard } from './shard.ts'
 import type { WorkerSettings } from './settings.ts'
 import type { TaskHost } from './task-host.ts'
-import { type Inflow, TaskRun } from './task-run.ts'
+import type { Inflow } from './open-record.ts'
+import { TaskRun } from './task-run.ts'
 import { TaskTime } from './task-time.ts'
 
 export interface OpeningParts {

@@ -1,32 +1,26 @@
 // Data plane. One task: takes records in order, gives each to its processors one after the other,
 // and finishes it when all are done with it. One body runs at a time; a body that awaits holds up
 // this task and no other.
-import { backoffMs, type Decision, type Failure } from '../core/decision.ts'
-import { messageOf, TailraceError } from '../core/errors.ts'
+import type { Failure } from '../core/decision.ts'
 import type { StreamEvent } from '../core/event.ts'
-import type { Fused } from '../core/pipeline.ts'
 import { failpoint } from '../port/failpoint.ts'
 import type { Cancel } from '../port/clock.ts'
-import type { Decoder } from './decoder.ts'
-import type { Journal, Savepoint } from './journal.ts'
+import { Failures } from './failures.ts'
+import type { Journal } from './journal.ts'
+import {
+  type Inflow,
+  type OpenEvent,
+  type OpenRecord,
+  openRecord,
+  processorOf,
+  start,
+  toNextRoute
+} from './open-record.ts'
 import type { PartitionQueue } from './partition-queue.ts'
-import { deadLetterOf, decide, failureOf, settle } from './policy.ts'
-import type { ProcessorRun, StepOwner } from './processor.ts'
+import type { StepOwner } from './processor.ts'
 import { chooseQueue } from './queue-choice.ts'
 import type { TaskHost } from './task-host.ts'
 import type { TaskTime } from './task-time.ts'
-
-/** One processor's way in from one source topic. */
-export interface Route {
-  readonly run: ProcessorRun
-  readonly steps: Fused
-}
-
-export interface Inflow {
-  readonly queue: PartitionQueue
-  readonly decoder: Decoder
-  readonly routes: readonly Route[]
-}
 
 export interface TaskRunParts {
   readonly id: string
@@ -36,24 +30,6 @@ export interface TaskRunParts {
   readonly abort: AbortController
   readonly host: TaskHost
 }
-
-/** The record being worked on, and how far. */
-interface OpenRecord {
-  readonly inflow: Inflow
-  /** `decode`: needs its event. `ready`: the next route may begin. Else something is awaited. */
-  phase: 'decode' | 'ready' | 'running' | 'waiting'
-  event: StreamEvent | undefined
-  decodeError: unknown
-  hasDecodeError: boolean
-  routeIndex: number
-  attempts: number
-  savepoint: Savepoint
-  readonly openedAtMs: number
-  /** Dead letter topics that have this record already. */
-  deadLettered: Set<string> | undefined
-}
-
-const start: Savepoint = { writes: 0, outputs: 0 }
 
 export class TaskRun implements StepOwner {
   readonly id: string
@@ -66,6 +42,7 @@ export class TaskRun implements StepOwner {
   #isStopped = false
   #isClosed = false
   #whenIdle: (() => void) | undefined
+  readonly #failures: Failures
   #cancelWait: Cancel = () => undefined
   #idleSinceMs: number | undefined
   /** Offsets below which writes are encoded when they are accepted; set after a failed commit. */
@@ -77,6 +54,13 @@ export class TaskRun implements StepOwner {
     this.#parts = parts
     this.#host = parts.host
     this.#queues = parts.inflows.map((inflow) => inflow.queue)
+    this.#failures = new Failures({
+      task: parts.id,
+      host: parts.host,
+      journal: parts.journal,
+      isCurrent: (open) => this.#open === open,
+      resume: () => this.pump()
+    })
   }
 
   get queues(): readonly PartitionQueue[] {
@@ -95,12 +79,12 @@ export class TaskRun implements StepOwner {
   get openEvent(): OpenEvent | undefined {
     const open = this.#open
     if (open === undefined) return undefined
-    const { queue, routes } = open.inflow
+    const { queue } = open.inflow
     return {
       topic: queue.topic,
       partition: queue.partition,
       offset: queue.cursor.offset,
-      agent: routes[open.routeIndex]?.run.name ?? '',
+      agent: processorOf(open),
       openedAtMs: open.openedAtMs,
       isWaiting: open.phase === 'waiting'
     }
@@ -137,18 +121,7 @@ export class TaskRun implements StepOwner {
     if (!host.takeTurn(this)) return false
     const inflow = this.#parts.inflows[index] as Inflow
     this.#parts.time.open(Math.min(inflow.queue.cursor.timestamp, host.streamTimeMax()))
-    this.#open = {
-      inflow,
-      phase: 'decode',
-      event: undefined,
-      decodeError: undefined,
-      hasDecodeError: false,
-      routeIndex: 0,
-      attempts: 0,
-      savepoint: start,
-      openedAtMs: host.coarseNowMs(),
-      deadLettered: undefined
-    }
+    this.#open = openRecord(inflow, host.coarseNowMs())
     host.opened(inflow.queue)
     return true
   }
@@ -265,14 +238,7 @@ export class TaskRun implements StepOwner {
         return
       }
     }
-    this.#nextRoute(open)
-  }
-
-  #nextRoute(open: OpenRecord): void {
-    open.routeIndex++
-    open.attempts = 0
-    // What cannot be frozen is decoded anew, so that no agent sees another's changes.
-    open.phase = open.event?.isPlain === false ? 'decode' : 'ready'
+    toNextRoute(open)
   }
 
   #isCareful(open: OpenRecord): boolean {
@@ -297,96 +263,14 @@ export class TaskRun implements StepOwner {
   }
 
   #fail(open: OpenRecord, error: unknown, stage: Failure['stage']): void {
-    const { inflow } = open
-    const route = inflow.routes[open.routeIndex] as Route
-    route.run.discard()
+    open.inflow.routes[open.routeIndex]?.run.discard()
     this.#parts.journal.undo(open.savepoint)
     if (this.#isDraining) {
       this.#dropOpen()
       return
     }
-    open.attempts++
     open.phase = 'waiting'
-    const failure = failureOf(inflow.queue, {
-      error,
-      stage,
-      attempts: open.attempts,
-      event: open.event
-    })
-    this.#host.counters.failures++
-    const onError = route.run.onError ?? this.#host.onError
-    try {
-      const decision = decide(onError, failure)
-      if (!(decision instanceof Promise)) return this.#apply(open, failure, decision)
-      decision.then(
-        (settled) => this.#applyLater(open, failure, settled),
-        (thrown: unknown) => this.#host.stopWorker(thrown)
-      )
-    } catch (thrown) {
-      this.#host.stopWorker(thrown)
-    }
-  }
-
-  #applyLater(open: OpenRecord, failure: Failure, decision: Decision): void {
-    if (this.#open !== open) return
-    this.#apply(open, failure, decision)
-    this.pump()
-  }
-
-  #apply(open: OpenRecord, failure: Failure, asked: Decision): void {
-    const decision = settle(asked, failure, this.#host.deadLetter !== undefined)
-    this.#host.reportFailure(this.id, failure, decision, this.#agentOf(open))
-    switch (decision.kind) {
-      case 'retry':
-        this.#cancelWait = this.#host.clock.schedule(
-          backoffMs(decision, failure.attempts, this.#host.random()),
-          () => this.#retry(open)
-        )
-        return
-      case 'dead-letter':
-        this.#sendDeadLetter(open, failure, decision.topic)
-        return
-      case 'skip':
-        this.#host.counters.skipped++
-        this.#nextRoute(open)
-        return
-      case 'stop':
-        this.#host.stopWorker(failure.error)
-    }
-  }
-
-  #agentOf(open: OpenRecord): string {
-    return open.inflow.routes[open.routeIndex]?.run.name ?? ''
-  }
-
-  #retry(open: OpenRecord): void {
-    if (this.#open !== open) return
-    open.phase = open.event?.isPlain === true ? 'ready' : 'decode'
-    this.pump()
-  }
-
-  #sendDeadLetter(open: OpenRecord, failure: Failure, named: string | undefined): void {
-    const host = this.#host
-    const topic = named ?? host.deadLetter
-    if (topic === undefined) {
-      host.stopWorker(
-        new TailraceError(
-          'TAILRACE_CONFIG_INVALID',
-          `agent "${this.#agentOf(open)}" dead-letters a record, and the app has no dead letter ` +
-            `topic: ${messageOf(failure.error)}`,
-          { hint: 'Set `deadLetter` in createApp, or name a topic: deadLetter(topic).' }
-        )
-      )
-      return
-    }
-    // A record that nobody can read is one dead letter, however many agents wanted it.
-    if (open.deadLettered?.has(topic) !== true) {
-      if (failure.stage === 'decode') open.deadLettered = new Set(open.deadLettered).add(topic)
-      const to = { topic, partitions: host.partitionsOf(topic), agent: this.#agentOf(open) }
-      this.#parts.journal.send(deadLetterOf(open.inflow.queue, failure, to))
-      host.counters.deadLettered++
-    }
-    this.#nextRoute(open)
+    this.#failures.take(open, error, stage)
   }
 
   /**
@@ -396,6 +280,7 @@ export class TaskRun implements StepOwner {
   async drain(deadline: AbortSignal): Promise<void> {
     this.#isDraining = true
     this.#cancelWait()
+    this.#failures.cancel()
     this.#parts.abort.abort(new Error('the task stops'))
     const open = this.#open
     if (open !== undefined && open.phase !== 'running') this.#dropOpen()
@@ -421,6 +306,7 @@ export class TaskRun implements StepOwner {
   abandon(): void {
     this.#isClosed = true
     this.#cancelWait()
+    this.#failures.cancel()
     this.#parts.abort.abort(new Error('the task was taken away'))
     this.#dropOpen()
     for (const { routes } of this.#parts.inflows) for (const { run } of routes) run.discard()
@@ -433,16 +319,6 @@ export class TaskRun implements StepOwner {
     this.#parts.journal.undo(start)
     this.#open = undefined
   }
-}
-
-export interface OpenEvent {
-  readonly topic: string
-  readonly partition: number
-  readonly offset: number
-  readonly agent: string
-  readonly openedAtMs: number
-  /** Between two tries, or while its bytes are validated: no body runs. */
-  readonly isWaiting: boolean
 }
 
 const noOutputs: readonly never[] = []

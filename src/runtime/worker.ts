@@ -10,26 +10,12 @@ import type {
   UnsentRecord
 } from '../core/engine.ts'
 import { messageOf, TailraceError } from '../core/errors.ts'
-import { taskSpecs, topologyHash } from '../core/topology-partitions.ts'
-import type { Topology } from '../core/topology.ts'
-import type { Cancel, Clock } from '../port/clock.ts'
-import type { Store } from '../port/store.ts'
-import type { JoinRequest, OwnedTask, Transport } from '../port/transport.ts'
+import type { Cancel } from '../port/clock.ts'
+import type { OwnedTask } from '../port/transport.ts'
 import { Background } from './background.ts'
-import { CacheBudget } from './cache.ts'
-import { CommitLoop } from './commit-loop.ts'
-import { Dispatcher } from './dispatcher.ts'
-import { Intake } from './intake.ts'
-import { inlineKeeper, type Keeper, type KeeperParts, ThreadKeeper } from './keeper.ts'
-import type { Log } from './log.ts'
 import { newCounters } from './monitor.ts'
-import { Spreader } from './outgoing.ts'
 import { PlainSender } from './plain-sender.ts'
-import { type PreparedTopics, prepareTopics } from './prepare.ts'
-import { Pulse } from './pulse.ts'
-import { Queries } from './queries.ts'
-import type { WorkerSettings } from './settings.ts'
-import { StateCleanup } from './state-cleanup.ts'
+import type { Queries } from './queries.ts'
 import {
   dumpText,
   taskStatus,
@@ -37,46 +23,15 @@ import {
   type WorkerState,
   type WorkerStatus
 } from './status.ts'
-import { lostPosition } from './task-opening.ts'
-import { TaskSet } from './task-set.ts'
-import { Upkeep } from './upkeep.ts'
+import { buildRunning, type Running, type WorkerParts } from './worker-build.ts'
 
+export type { WorkerParts } from './worker-build.ts'
 export type { TaskStatus, WorkerStatus } from './status.ts'
-
-export interface WorkerParts {
-  readonly topology: Topology
-  /** Opened and closed by whoever made it; so is the store. */
-  readonly transport: Transport
-  readonly store: Store
-  readonly clock: Clock
-  readonly random: () => number
-  readonly settings: WorkerSettings
-  readonly log: Log
-  /** Second half of the transactional id: the same at every start from one data directory. */
-  readonly instanceId: string
-  /** Address of the worker's web server, told to the group. */
-  readonly url: string | undefined
-  /** A thread of its own, or this loop where the log lives in this process. */
-  readonly keeper: 'thread' | 'inline'
-}
 
 export interface StopOptions {
   readonly reason: string
   /** Drops open events instead of letting them finish, and commits nothing more. */
   readonly isCold?: boolean
-}
-
-/** Everything that exists once the topics are known. */
-interface Running {
-  readonly topics: PreparedTopics
-  readonly tasks: TaskSet
-  readonly intake: Intake
-  readonly dispatcher: Dispatcher
-  readonly commits: CommitLoop
-  readonly cleanup: StateCleanup
-  readonly queries: Queries
-  readonly keeper: Keeper
-  readonly pulse: Pulse
 }
 
 const tickMs = 250
@@ -118,7 +73,13 @@ export class WorkerRuntime implements Engine {
   /** Resolves when the worker has joined its group, and recovered what it was given first. */
   async start(): Promise<void> {
     try {
-      const running = await this.#build()
+      const running = await buildRunning(this.#parts, {
+        memberId: this.memberId,
+        counters: this.#counters,
+        onFatal: (error) => this.#fail(error),
+        onLeader: (owned) => this.#lead(owned),
+        onAnswer: () => this.#answered.resolve()
+      })
       this.#running = running
       await running.cleanup.start()
       await running.commits.start()
@@ -137,143 +98,6 @@ export class WorkerRuntime implements Engine {
       await this.ended
       throw error
     }
-  }
-
-  async #build(): Promise<Running> {
-    const { clock, log, random, settings, store, topology, transport } = this.#parts
-    const topics = await prepareTopics(topology, transport)
-    const { declarations, subTopologies } = topology
-    const pulse = new Pulse(declarations.topics.map((topic) => topic.name))
-    const budget = new CacheBudget(settings.cacheBytesMax)
-    const group = topology.app
-    const onFatal = (error: unknown): void => this.#fail(error)
-    const dispatcher: Dispatcher = new Dispatcher({
-      clock,
-      log,
-      random,
-      counters: this.#counters,
-      pulse,
-      taskIdleMs: settings.taskIdleMs,
-      futureLimitMs: settings.futureLimitMs,
-      onError: declarations.onError,
-      deadLetter: declarations.deadLetter,
-      partitionsOf: topics.partitionsOf,
-      onFatal,
-      isPressed: () => pressed(),
-      onPressure: () => commits.request(),
-      onShortened: (task) => intake.relieve(task)
-    })
-    const intake = new Intake({
-      fetcher: await transport.fetcher(),
-      clock,
-      fetchBytesMax: settings.fetchBytesMax,
-      queueBytesMax: settings.queueBytesMax,
-      queueRecordsMax: settings.queueRecordsMax,
-      kick: (task) => dispatcher.kick(task),
-      onOutOfRange: (queue, { outOfRange }) => {
-        const range = { ...queue, start: 0, end: 0, ...outOfRange, leaderEpoch: 0 }
-        try {
-          return lostPosition(queue.fetchPosition, range, { settings, host: dispatcher })
-        } catch (error) {
-          onFatal(error)
-          return queue.fetchPosition
-        }
-      },
-      onError: (error) => log.warn({ err: error }, `a fetch failed: ${messageOf(error)}`)
-    })
-    const cleanup = new StateCleanup({ store, clock, log, afterMs: settings.stateCleanupMs })
-    const opening = {
-      app: group,
-      transport,
-      store,
-      settings,
-      topics,
-      budget,
-      spreader: new Spreader(),
-      host: dispatcher
-    }
-    const tasks: TaskSet = new TaskSet({
-      group,
-      subTopologies: new Map(subTopologies.map((sub) => [sub.name, sub])),
-      opening,
-      dispatcher,
-      intake,
-      cleanup,
-      clock,
-      drainTimeoutMs: settings.drainTimeoutMs,
-      commit: () => commits.commit(),
-      quiesce: () => commits.quiesce(),
-      release: (ids) => keeper.release(ids),
-      onLeader: (owned) => this.#lead(owned),
-      onFatal
-    })
-    const groupTopics = declarations.groups.map((one) => one.topic.name)
-    const commits: CommitLoop = new CommitLoop({
-      group,
-      memberId: this.memberId,
-      store,
-      counters: this.#counters,
-      topicIdOf: topics.idOf,
-      transport,
-      transactionalId: `${group}-${this.#parts.instanceId}`,
-      clock,
-      intervalMs: settings.commitIntervalMs,
-      timeoutMs: settings.commitTimeoutMs,
-      dispatcher,
-      intake,
-      tasks: () => tasks,
-      upkeep: new Upkeep({
-        store,
-        admin: transport.admin(),
-        clock,
-        log,
-        budget,
-        repartitions: new Set(groupTopics)
-      }),
-      onFatal
-    })
-    const { transactionBytesMax } = transport.features
-    const pressed = (): boolean => {
-      let bytes = commits.sender?.pendingBytes ?? 0
-      for (const { shards } of tasks.tasks) for (const shard of shards) bytes += shard.dirtyBytes
-      return bytes > transactionBytesMax || budget.isPressed
-    }
-    const keeper: Keeper = await this.#makeKeeper(topics, tasks, pulse)
-    const queries = new Queries({
-      subTopologies,
-      partitionsOf: (sub) => topics.plan.bySubTopology.get(sub) ?? 1,
-      tasks
-    })
-    return { topics, tasks, intake, dispatcher, commits, cleanup, queries, keeper, pulse }
-  }
-
-  async #makeKeeper(topics: PreparedTopics, tasks: TaskSet, pulse: Pulse): Promise<Keeper> {
-    const { clock, log, settings, topology, transport } = this.#parts
-    const specs = taskSpecs(topology, topics.plan)
-    const request: JoinRequest = {
-      group: topology.app,
-      memberId: this.memberId,
-      topologyHash: topologyHash(specs),
-      tasks: specs,
-      sessionTimeoutMs: transport.features.sessionTimeoutMs,
-      heartbeatMs: transport.features.heartbeatMs,
-      url: this.#parts.url
-    }
-    const parts: KeeperParts = {
-      request,
-      onAnswer: (answer) => {
-        tasks.apply(answer)
-        this.#answered.resolve()
-      },
-      onError: (error) => log.warn({ err: error }, `a heartbeat failed: ${messageOf(error)}`),
-      onDeath: (error) => this.#fail(error)
-    }
-    const { door } = transport
-    if (this.#parts.keeper === 'inline' || door === undefined) {
-      return inlineKeeper(parts, transport, clock)
-    }
-    const { stallTimeoutMs } = settings
-    return new ThreadKeeper(parts, { door, pulse, stallTimeoutMs })
   }
 
   readonly #answered: PromiseWithResolvers<void> = Promise.withResolvers()

@@ -1,0 +1,77 @@
+// Data plane. The record that a task works on: how far it is, and what went wrong with it.
+import type { StreamEvent } from '../core/event.ts'
+import type { Fused } from '../core/pipeline.ts'
+import type { Decoder } from './decoder.ts'
+import type { Savepoint } from './journal.ts'
+import type { PartitionQueue } from './partition-queue.ts'
+import type { ProcessorRun } from './processor.ts'
+
+/** One processor's way in from one source topic. */
+export interface Route {
+  readonly run: ProcessorRun
+  readonly steps: Fused
+}
+
+export interface Inflow {
+  readonly queue: PartitionQueue
+  readonly decoder: Decoder
+  readonly routes: readonly Route[]
+}
+
+/** The record being worked on, and how far. */
+export interface OpenRecord {
+  readonly inflow: Inflow
+  /** `decode`: needs its event. `ready`: the next route may begin. Else something is awaited. */
+  phase: 'decode' | 'ready' | 'running' | 'waiting'
+  event: StreamEvent | undefined
+  decodeError: unknown
+  hasDecodeError: boolean
+  routeIndex: number
+  attempts: number
+  savepoint: Savepoint
+  readonly openedAtMs: number
+  /** Dead letter topics that have this record already. */
+  deadLettered: Set<string> | undefined
+}
+
+/** The same for the stall watch and for dumps. */
+export interface OpenEvent {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly agent: string
+  readonly openedAtMs: number
+  /** Between two tries, or while its bytes are validated: no body runs. */
+  readonly isWaiting: boolean
+}
+
+export function openRecord(inflow: Inflow, openedAtMs: number): OpenRecord {
+  return {
+    inflow,
+    phase: 'decode',
+    event: undefined,
+    decodeError: undefined,
+    hasDecodeError: false,
+    routeIndex: 0,
+    attempts: 0,
+    savepoint: start,
+    openedAtMs,
+    deadLettered: undefined
+  }
+}
+
+/** The journal before the first write of a record. */
+export const start: Savepoint = { writes: 0, outputs: 0 }
+
+/** The agent or group whose turn it is. */
+export function processorOf(open: OpenRecord): string {
+  return open.inflow.routes[open.routeIndex]?.run.name ?? ''
+}
+
+/** Goes on to the next processor of the record. */
+export function toNextRoute(open: OpenRecord): void {
+  open.routeIndex++
+  open.attempts = 0
+  // What cannot be frozen is decoded anew, so that no agent sees another's changes.
+  open.phase = open.event?.isPlain === false ? 'decode' : 'ready'
+}

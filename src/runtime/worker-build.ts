@@ -1,0 +1,250 @@
+// Control plane. Puts the parts of a worker together: who is told what by whom.
+import type { Topology } from '../core/topology.ts'
+import { taskSpecs, topologyHash } from '../core/topology-partitions.ts'
+import { messageOf } from '../core/errors.ts'
+import type { Clock } from '../port/clock.ts'
+import type { Store } from '../port/store.ts'
+import type { FetchedChunk, JoinRequest, OwnedTask, Transport } from '../port/transport.ts'
+import { CacheBudget } from './cache.ts'
+import { CommitLoop } from './commit-loop.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { Intake } from './intake.ts'
+import { inlineKeeper, type Keeper, type KeeperParts, ThreadKeeper } from './keeper.ts'
+import type { Log } from './log.ts'
+import type { Counters } from './monitor.ts'
+import { Spreader } from './outgoing.ts'
+import type { PartitionQueue } from './partition-queue.ts'
+import { type PreparedTopics, prepareTopics } from './prepare.ts'
+import { Pulse } from './pulse.ts'
+import { Queries } from './queries.ts'
+import type { WorkerSettings } from './settings.ts'
+import { StateCleanup } from './state-cleanup.ts'
+import { lostPosition } from './task-opening.ts'
+import { TaskSet } from './task-set.ts'
+import { Upkeep } from './upkeep.ts'
+
+export interface WorkerParts {
+  readonly topology: Topology
+  /** Opened and closed by whoever made it; so is the store. */
+  readonly transport: Transport
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: () => number
+  readonly settings: WorkerSettings
+  readonly log: Log
+  /** Second half of the transactional id: the same at every start from one data directory. */
+  readonly instanceId: string
+  /** Address of the worker's web server, told to the group. */
+  readonly url: string | undefined
+  /** A thread of its own, or this loop where the log lives in this process. */
+  readonly keeper: 'thread' | 'inline'
+}
+
+/** What the worker itself is told. */
+export interface WorkerHooks {
+  readonly memberId: string
+  readonly counters: Counters
+  readonly onFatal: (error: unknown) => void
+  readonly onLeader: (owned: OwnedTask | undefined) => void
+  /** The group has answered, and its answer was applied. */
+  readonly onAnswer: () => void
+}
+
+/** Everything that exists once the topics are known. */
+export interface Running {
+  readonly tasks: TaskSet
+  readonly intake: Intake
+  readonly dispatcher: Dispatcher
+  readonly commits: CommitLoop
+  readonly cleanup: StateCleanup
+  readonly queries: Queries
+  readonly keeper: Keeper
+  readonly pulse: Pulse
+}
+
+/** Parts that others refer to before they exist: they are only called once everything does. */
+interface Later {
+  intake?: Intake
+  commits?: CommitLoop
+  tasks?: TaskSet
+  keeper?: Keeper
+}
+
+interface Common extends WorkerParts, WorkerHooks {
+  readonly topics: PreparedTopics
+  readonly pulse: Pulse
+  readonly budget: CacheBudget
+  readonly later: Later
+}
+
+/** Creates the topics, then everything that runs; nothing runs yet. */
+export async function buildRunning(parts: WorkerParts, hooks: WorkerHooks): Promise<Running> {
+  const { clock, log, settings, store, topology, transport } = parts
+  const topics = await prepareTopics(topology, transport)
+  const pulse = new Pulse(topology.declarations.topics.map((topic) => topic.name))
+  const budget = new CacheBudget(settings.cacheBytesMax)
+  const later: Later = {}
+  const common: Common = { ...parts, ...hooks, topics, pulse, budget, later }
+  const dispatcher = buildDispatcher(common)
+  const intake = await buildIntake(common, dispatcher)
+  const cleanup = new StateCleanup({ store, clock, log, afterMs: settings.stateCleanupMs })
+  const tasks = buildTaskSet(common, { dispatcher, intake, cleanup })
+  const commits = buildCommits(common, { dispatcher, intake, tasks })
+  Object.assign(later, { intake, commits, tasks })
+  const keeper = await buildKeeper(common, tasks)
+  later.keeper = keeper
+  const queries = new Queries({
+    subTopologies: topology.subTopologies,
+    partitionsOf: (sub) => topics.plan.bySubTopology.get(sub) ?? 1,
+    tasks
+  })
+  return { tasks, intake, dispatcher, commits, cleanup, queries, keeper, pulse }
+}
+
+function buildDispatcher(common: Common): Dispatcher {
+  const { budget, later, settings, topics, topology, transport } = common
+  const { transactionBytesMax } = transport.features
+  const { deadLetter, onError } = topology.declarations
+  return new Dispatcher({
+    clock: common.clock,
+    log: common.log,
+    random: common.random,
+    counters: common.counters,
+    pulse: common.pulse,
+    taskIdleMs: settings.taskIdleMs,
+    futureLimitMs: settings.futureLimitMs,
+    onError,
+    deadLetter,
+    partitionsOf: topics.partitionsOf,
+    onFatal: common.onFatal,
+    isPressed: () => budget.isPressed || uncommittedBytes(later) > transactionBytesMax,
+    onPressure: () => later.commits?.request(),
+    onShortened: (task) => later.intake?.relieve(task)
+  })
+}
+
+function uncommittedBytes({ commits, tasks }: Later): number {
+  let bytes = commits?.sender?.pendingBytes ?? 0
+  for (const { shards } of tasks?.tasks ?? []) {
+    for (const shard of shards) bytes += shard.dirtyBytes
+  }
+  return bytes
+}
+
+async function buildIntake(common: Common, dispatcher: Dispatcher): Promise<Intake> {
+  const { clock, log, settings, transport } = common
+  return new Intake({
+    fetcher: await transport.fetcher(),
+    clock,
+    fetchBytesMax: settings.fetchBytesMax,
+    queueBytesMax: settings.queueBytesMax,
+    queueRecordsMax: settings.queueRecordsMax,
+    kick: (task) => dispatcher.kick(task),
+    onOutOfRange: (queue, chunk) => afterLoss(queue, chunk, { common, dispatcher }),
+    onError: (error) => log.warn({ err: error }, `a fetch failed: ${messageOf(error)}`)
+  })
+}
+
+function afterLoss(
+  queue: PartitionQueue,
+  { outOfRange }: FetchedChunk,
+  { common, dispatcher }: { readonly common: Common; readonly dispatcher: Dispatcher }
+): number {
+  const { fetchPosition, partition, topic } = queue
+  const range = { topic, partition, start: 0, end: 0, ...outOfRange, leaderEpoch: 0 }
+  try {
+    return lostPosition(fetchPosition, range, { settings: common.settings, host: dispatcher })
+  } catch (error) {
+    common.onFatal(error)
+    return fetchPosition
+  }
+}
+
+function buildTaskSet(
+  common: Common,
+  own: { dispatcher: Dispatcher; intake: Intake; cleanup: StateCleanup }
+): TaskSet {
+  const { budget, clock, later, settings, store, topics, topology, transport } = common
+  const nothing = Promise.resolve()
+  return new TaskSet({
+    ...own,
+    group: topology.app,
+    subTopologies: new Map(topology.subTopologies.map((sub) => [sub.name, sub])),
+    opening: {
+      app: topology.app,
+      transport,
+      store,
+      settings,
+      topics,
+      budget,
+      spreader: new Spreader(),
+      host: own.dispatcher
+    },
+    clock,
+    drainTimeoutMs: settings.drainTimeoutMs,
+    commit: () => later.commits?.commit() ?? nothing,
+    quiesce: () => later.commits?.quiesce() ?? nothing,
+    release: (ids) => later.keeper?.release(ids) ?? nothing,
+    onLeader: common.onLeader,
+    onFatal: common.onFatal
+  })
+}
+
+function buildCommits(
+  common: Common,
+  own: { dispatcher: Dispatcher; intake: Intake; tasks: TaskSet }
+): CommitLoop {
+  const { budget, clock, log, memberId, settings, store, topology, transport } = common
+  const repartitions = topology.declarations.groups.map((group) => group.topic.name)
+  return new CommitLoop({
+    group: topology.app,
+    memberId,
+    store,
+    counters: common.counters,
+    topicIdOf: common.topics.idOf,
+    transport,
+    transactionalId: `${topology.app}-${common.instanceId}`,
+    clock,
+    intervalMs: settings.commitIntervalMs,
+    timeoutMs: settings.commitTimeoutMs,
+    dispatcher: own.dispatcher,
+    intake: own.intake,
+    tasks: () => own.tasks,
+    upkeep: new Upkeep({
+      store,
+      admin: transport.admin(),
+      clock,
+      log,
+      budget,
+      repartitions: new Set(repartitions)
+    }),
+    onFatal: common.onFatal
+  })
+}
+
+async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
+  const { clock, log, settings, topics, topology, transport } = common
+  const specs = taskSpecs(topology, topics.plan)
+  const request: JoinRequest = {
+    group: topology.app,
+    memberId: common.memberId,
+    topologyHash: topologyHash(specs),
+    tasks: specs,
+    sessionTimeoutMs: transport.features.sessionTimeoutMs,
+    heartbeatMs: transport.features.heartbeatMs,
+    url: common.url
+  }
+  const parts: KeeperParts = {
+    request,
+    onAnswer: (answer) => {
+      tasks.apply(answer)
+      common.onAnswer()
+    },
+    onError: (error) => log.warn({ err: error }, `a heartbeat failed: ${messageOf(error)}`),
+    onDeath: common.onFatal
+  }
+  const { door } = transport
+  if (common.keeper === 'inline' || door === undefined) return inlineKeeper(parts, transport, clock)
+  const { stallTimeoutMs } = settings
+  return new ThreadKeeper(parts, { door, pulse: common.pulse, stallTimeoutMs })
+}
