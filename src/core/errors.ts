@@ -72,7 +72,7 @@ export const catalogue = {
   },
   TAILRACE_SCHEMA_DECODE: {
     meaning: 'The bytes of a record are not what its codec reads.',
-    fix: 'Check the codec of the topic and what was sent; the error policy decides about the record.'
+    fix: "Check the topic's codec and what was sent; the error policy decides about the record."
   },
   TAILRACE_SCHEMA_ENCODE: {
     meaning: 'A value cannot be turned into bytes by its codec.',

@@ -1,4 +1,5 @@
 // What a worker is put together from, in the order in which it starts; it stops in reverse.
+import { basename } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import type { Hono } from 'hono'
 import { TailraceError } from '../core/errors.ts'
@@ -110,9 +111,10 @@ export class Assembly {
     if (options.store === 'memory') return
     const { app } = topology
     this.#directory = await claimDataDirectory(
-      options.isDatadirDefault
-        ? { app, parent: options.datadir }
-        : { app, explicit: options.datadir }
+      // A worker's own directory may be named; any other is the parent that workers share.
+      /^worker-\d+$/.test(basename(options.datadir))
+        ? { app, explicit: options.datadir }
+        : { app, parent: options.datadir }
     )
   }
 

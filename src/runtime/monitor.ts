@@ -17,7 +17,7 @@ export interface Counters {
   outputs: number
   changelogRecords: number
   commits: number
-  /** Commits that failed or whose outcome was unknown: every task began again at its last commit. */
+  /** Commits that failed or whose outcome was unknown: tasks began again at their last one. */
   restarts: number
   rebalances: number
   restoredRecords: number

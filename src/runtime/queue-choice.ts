@@ -1,4 +1,4 @@
-// Data plane. Which record is next: the smallest timestamp, as far as the queues can tell (KIP-695).
+// Data plane. Which record is next: the smallest timestamp, as far as queues can tell (KIP-695).
 import type { PartitionQueue } from './partition-queue.ts'
 
 export interface QueueChoice {

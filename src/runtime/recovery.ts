@@ -1,4 +1,4 @@
-// Brings the shards of a task to the end of their changelogs: store checkpoint, then what is missing.
+// Brings the shards of a task to the end of their changelogs: from checkpoint to what is missing.
 import { BatchCursor } from '../core/batch-cursor.ts'
 import { type Clock, pause } from '../port/clock.ts'
 import { failpoint } from '../port/failpoint.ts'

@@ -98,7 +98,7 @@ export function dumpText(status: WorkerStatus): string {
       event === undefined
         ? 'no open event'
         : `${event.isWaiting ? 'waits with' : 'works on'} "${event.topic}" partition ` +
-          `${event.partition} offset ${event.offset} in agent "${event.agent}" for ${event.ageMs} ms`
+          `${event.partition} offset ${event.offset} in agent "${event.agent}", ${event.ageMs} ms`
     return `  ${task.id}: ${task.state}, lag ${task.lag}, ${task.finished} finished, ${work}`
   })
   const counters = Object.entries(status.counters).map(([name, value]) => `${name} ${value}`)
