@@ -1,7 +1,7 @@
 // Runs what an app declares: as a worker inside a program, as a program, or as a sender only.
 import type { Hono } from 'hono'
 import type { AppDeclaration } from '../core/declare.ts'
-import type { EngineSlot, Metadata, UnsentRecord } from '../core/engine.ts'
+import type { Engine, EngineSlot, Metadata, UnsentRecord } from '../core/engine.ts'
 import type { Declarations, TopicDeclaration } from '../core/declarations.ts'
 import { TailraceError } from '../core/errors.ts'
 import { refuseAll } from '../core/problems.ts'
@@ -143,6 +143,11 @@ export class AppRunner {
   /** Sends one record without a worker; for the command line. */
   send(topic: TopicDeclaration, record: UnsentRecord): Promise<Metadata> {
     return this.#sender.send(topic, record)
+  }
+
+  /** Lets the app's handles talk to this engine instead; for the test kit. */
+  attach(engine: Engine | undefined): void {
+    this.#parts.slot.attach(engine ?? this.#sender)
   }
 
   /** Lets go of the log that sends opened. */
