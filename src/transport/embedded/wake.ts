@@ -10,6 +10,8 @@ export interface WakeupOptions {
   readonly clock: Clock
   /** Grows when there may be something new; asked by the poll. */
   readonly version: () => number
+  /** False where a watch is not known to report at once: then polling does it. */
+  readonly canWatch?: boolean
 }
 
 /** The watch reports a nudge in well under a ms; polling only guards against a lost one. */
@@ -35,7 +37,7 @@ export class Wakeup {
   constructor(options: WakeupOptions) {
     this.#options = options
     // Windows reports writes through open handles late, and macOS watches were not measured.
-    this.#canWatch = process.platform === 'linux'
+    this.#canWatch = options.canWatch ?? process.platform === 'linux'
     this.#descriptor = openSync(options.file, constants.O_RDWR | constants.O_CREAT, 0o600)
   }
 
