@@ -34,7 +34,8 @@ export interface StoreRange {
 
 /**
  * Writes that take hold together. Nothing is visible to `get` before `write` resolves, and after
- * a crash either all of a batch is there or none of it. A batch is used once.
+ * a crash either all of a batch is there or none of it. Batches take hold in the order in which
+ * they were written, awaited or not. Bytes are copied at once. A batch is used once.
  */
 export interface StoreBatch {
   put(shard: ShardId, key: Uint8Array, value: Uint8Array): void

@@ -54,7 +54,7 @@ export interface Admin {
   describe(names?: readonly string[]): Promise<readonly TopicDescription[]>
   /** Creates what is missing; a topic that exists is left as it is. */
   create(topics: readonly TopicSpec[]): Promise<readonly TopicDescription[]>
-  /** Deletes topics with their records; unknown names are ignored. */
+  /** Deletes topics with their records and committed offsets; unknown names are ignored. */
   delete(names: readonly string[]): Promise<void>
   ranges(partitions: readonly TopicPartition[]): Promise<readonly PartitionRange[]>
   /** First offset whose timestamp is at or after `timestamp`; the end where there is none. */
@@ -122,6 +122,7 @@ export interface PartitionEnd extends TopicPartition {
  * `append` only buffers; nothing is readable before `end` resolves. While an `end` is under way
  * `begin` and `append` are refused: the runtime holds what belongs to the next one.
  * When `end` rejects with `isDefinite`, nothing is in the log; otherwise the outcome is unknown.
+ * Either way that transaction is over, and `begin` starts the next.
  */
 export interface TransactionalProducer {
   readonly pendingBytes: number
