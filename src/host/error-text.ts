@@ -1,6 +1,9 @@
 // An error as a person at a terminal reads it: code, message, hint, cause; no stack of ours.
 import { TailraceError } from '../core/errors.ts'
 
+// The user's own lines are what helps; ours and Node's stand in the log.
+const ownSources = new URL('..', import.meta.url).href
+
 /** Lines for an error that ends a process. */
 export function errorText(error: unknown): string {
   if (!isOurs(error)) return stackOf(error)
@@ -31,7 +34,7 @@ function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const own = (error.stack ?? `${error.name}: ${error.message}`)
     .split('\n')
-    .filter((line) => !/^\s+at .*\(?node:internal\//.test(line))
+    .filter((line) => !/^\s+at (?:.*\()?node:/.test(line) && !line.includes(ownSources))
   const cause = error.cause === undefined ? [] : [`  cause: ${indented(causeOf(error.cause))}`]
   return [...own, ...cause].join('\n')
 }

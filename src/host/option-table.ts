@@ -63,8 +63,8 @@ export const optionTable: readonly OptionSpec[] = [
   {
     path: 'datadir',
     kind: { type: 'text' },
-    default: `${defaultDatadir}, of which each worker takes its own part`,
-    doc: 'Where the tables of this worker are kept. Named here, it belongs to one worker alone.',
+    default: `${defaultDatadir}/<app>`,
+    doc: 'Where tables are kept: each worker takes `worker-N` in it, the first that is free.',
     flag: '--datadir'
   },
   {

@@ -32,7 +32,7 @@ export interface RunOptions {
   readonly broker?: string
   /** @default exactly-once */
   readonly guarantee?: 'exactly-once' | 'at-least-once'
-  /** @default ./.tailrace/data, of which each worker takes its own part */
+  /** Each worker takes `worker-N` in it, the first that is free. @default ./.tailrace/data/<app> */
   readonly datadir?: string
   /** @default level; memory where the broker is `memory:` */
   readonly store?: 'level' | 'memory' | StoreFactory

@@ -1,6 +1,6 @@
 // What a worker is put together from, in the order in which it starts; it stops in reverse.
-import { basename } from 'node:path'
 import { randomUUID } from 'node:crypto'
+import { basename, join } from 'node:path'
 import type { Hono } from 'hono'
 import { TailraceError } from '../core/errors.ts'
 import { refuseAll } from '../core/problems.ts'
@@ -77,14 +77,14 @@ export class Assembly {
   parts(): readonly Part[] {
     return [
       {
-        name: 'data directory',
-        start: () => this.#claimDirectory(),
-        stop: async () => this.#directory?.release()
-      },
-      {
         name: 'transport',
         start: () => this.#openTransport(),
         stop: async () => this.#transport?.close()
+      },
+      {
+        name: 'data directory',
+        start: () => this.#claimDirectory(),
+        stop: async () => this.#directory?.release()
       },
       {
         name: 'store',
@@ -110,12 +110,12 @@ export class Assembly {
     // Tables in memory leave nothing behind, so there is nothing to lock.
     if (options.store === 'memory') return
     const { app } = topology
-    this.#directory = await claimDataDirectory(
-      // A worker's own directory may be named; any other is the parent that workers share.
-      /^worker-\d+$/.test(basename(options.datadir))
-        ? { app, explicit: options.datadir }
-        : { app, parent: options.datadir }
-    )
+    const { datadir, isDatadirDefault } = options
+    // A worker's own directory may be named; any other is the parent that its workers share.
+    // Nobody chose the default, so apps that are tried in one folder must not meet there.
+    const isOwn = /^worker-\d+$/.test(basename(datadir))
+    const parent = isDatadirDefault ? join(datadir, app) : datadir
+    this.#directory = await claimDataDirectory(isOwn ? { app, explicit: datadir } : { app, parent })
   }
 
   async #openTransport(): Promise<void> {
