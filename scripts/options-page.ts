@@ -16,7 +16,12 @@ export function optionsPage(): string {
       `| \`${spec.path}\` | ${cell(kindText(spec.kind))} | ${cell(spec.default)} | ` +
       `${cell(placesText(spec))} | ${cell(spec.doc)} |`
   )
-  return `${head}\n\n| option | takes | default | also as | what it is |\n|---|---|---|---|---|\n${rows.join('\n')}\n\n${tail}\n`
+  const table = [
+    '| option | takes | default | also as | what it is |',
+    '|---|---|---|---|---|',
+    ...rows
+  ]
+  return `${[head, table.join('\n'), tail].join('\n\n')}\n`
 }
 
 function kindText(kind: OptionKind): string {
@@ -53,19 +58,19 @@ const head = `<!-- Written by \`npm run docs\` from src/host/option-table.ts: ch
 # Options
 
 An option is given in code (\`createApp({ commitInterval: '200ms' })\`), in the environment
-(\`TAILRACE_COMMIT_INTERVAL=200ms\`), to \`app.start({ … })\`, or as a flag of the command line. What
-stands further to the right in this sentence is stronger. Every mistake of every place is reported
-before anything starts, all of them at once; an unknown name is refused.
+(\`TAILRACE_COMMIT_INTERVAL=200ms\`), to \`app.start({ … })\`, or as a flag of the command line.
+What stands further to the right in this sentence is stronger. Every mistake of every place is
+reported before anything starts, all of them at once; an unknown name is refused.
 
-A duration is a number of milliseconds or a text such as \`250ms\`, \`10s\`, \`5m\`, \`1h\`, \`7d\`. A size
-is a number of bytes, or in text also \`512KiB\`, \`64MiB\`, \`1GiB\`.`
+A duration is a number of milliseconds or a text such as \`250ms\`, \`10s\`, \`5m\`, \`1h\`.
+A size is a number of bytes, or in text also \`512KiB\`, \`64MiB\`, \`1GiB\`.`
 
-const tail = `\`id\` of \`createApp\` has no other place: it names the app, its consumer group and its internal
-topics.
+const tail = `\`id\` of \`createApp\` has no other place: it names the app, its consumer group and
+its internal topics.
 
 The times must fit each other: \`commitInterval\` < \`commitTimeout\` ≤ \`shutdownTimeout\`,
-\`drainTimeout\` ≤ \`shutdownTimeout\`, \`drainTimeout\` < \`stallTimeout\`. Only what somebody wrote can
-contradict; a default gives way.`
+\`drainTimeout\` ≤ \`shutdownTimeout\`, \`drainTimeout\` < \`stallTimeout\`. Only what somebody
+wrote can contradict; a default gives way.`
 
 export const optionsPagePath: string = join(
   import.meta.dirname,

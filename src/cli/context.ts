@@ -5,5 +5,5 @@ export interface CommandContext {
   readonly app: FoundApp
   /** Answers are data for programs, one JSON value. */
   readonly isJson: boolean
-  print(text: string): void
+  readonly print: (text: string) => void
 }

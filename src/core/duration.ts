@@ -2,7 +2,7 @@
 import { TailraceError } from './errors.ts'
 
 /**
- * A span of time: milliseconds, or a number with a unit: `'250ms'`, `'10s'`, `'1m'`, `'2h'`, `'1d'`.
+ * A span of time: milliseconds, or a number with a unit, as `'250ms'`, `'10s'`, `'1m'`, `'2h'`.
  */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 

@@ -43,7 +43,7 @@ test('an error of the user keeps the lines of the user', () => {
   error.stack = `RangeError: too far\n    at run (file:///home/me/app.ts:9:1)\n    at node:net:1:1`
   assert.match(
     errorText(error),
-    /^RangeError: too far\n {4}at run \(file:\/\/\/home\/me\/app\.ts:9:1\)\n {2}cause: Error: because/
+    /^RangeError: too far\n {4}at run \(file:.*app\.ts:9:1\)\n {2}cause: Error: because/
   )
   assert.equal(errorText('a text was thrown'), 'a text was thrown')
 })

@@ -81,7 +81,7 @@ test('web pages: off wins where it is said last, and naming a port turns them on
   assert.equal(resolveOptions({ app, environment: { TAILRACE_WEB: 'false' } }).web, undefined)
 })
 
-test('all problems of all places are told at once, each with path, value and what was expected', () => {
+test('all problems of all places are told at once: path, value, what was expected', () => {
   const text = refused(() =>
     resolveOptions({
       app: { id: 'shop', comitInterval: 5, taskIdle: '-1s' } as AppOptions,
@@ -93,7 +93,8 @@ test('all problems of all places are told at once, each with path, value and wha
   assert.match(text, /^TAILRACE_CONFIG_INVALID: the configuration has 6 problems\n/)
   const expected = [
     '--web-port: is "99999"; expected a whole number from 0 to 65535',
-    'app.start({ web: { prot } }): is 1, and there is no such option\n    fix: Did you mean web.port?',
+    'app.start({ web: { prot } }): is 1, and there is no such option\n' +
+      '    fix: Did you mean web.port?',
     'TAILRACE_COMIT_INTERVAL: is "5s", and there is no such option\n' +
       '    fix: Did you mean TAILRACE_COMMIT_INTERVAL?',
     "TAILRACE_OFFSET_RESET: is \"first\"; expected 'earliest' or 'latest'",

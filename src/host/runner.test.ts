@@ -127,7 +127,7 @@ test('a table asked where no worker runs says so', async () => {
   assert.throws(() => counts.scan(), /no worker of its app runs/)
 })
 
-test('a topology that cannot run is refused before anything starts, with every problem', async () => {
+test('a topology that cannot run is refused before the start, with every problem', async () => {
   const app = createApp({ id: 'wrong', broker: 'memory:' })
   const a = app.topic('a', { partitions: 2 })
   const b = app.topic('b', { partitions: 3 })

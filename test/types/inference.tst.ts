@@ -15,7 +15,7 @@ import * as v from 'valibot'
 import { z } from 'zod'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-function same<A, B>(..._: Same<A, B> extends true ? [] : ['these types differ', A, B]): void {}
+declare function same<A, B>(...no: Same<A, B> extends true ? [] : ['they differ', A, B]): void
 
 const app = createApp({ id: 'inference' })
 const Payment = z.object({ account: z.string(), amount: z.number(), tags: z.array(z.string()) })
@@ -97,9 +97,9 @@ app.agent(
       same<typeof panes, readonly Pane<number>[]>()
       // @ts-expect-error a windowed table is written at a moment
       spent.update(event.key, (n: number) => n)
-      latest.get(event.key)?.tags.length
+      latest.get(event.key)?.tags.at(0)
       // @ts-expect-error it may be undefined: the table has no initial value
-      latest.get(event.key).tags
+      latest.get(event.key).tags.at(0)
       // @ts-expect-error a table under `reads` is not written
       latest.set(event.key, event.value)
       alerts.send({ key: event.key, value: { why: 'spend' } })
@@ -184,7 +184,7 @@ const total = await totals.query('k')
 same<typeof total.value, number>()
 const one = await latest.query('k')
 // @ts-expect-error it may be undefined
-one.value.tags
+one.value.tags.at(0)
 const panes = await spent.query('k', { from: new Date(0) })
 same<typeof panes.value, readonly Pane<number>[]>()
 // @ts-expect-error a plain table has no range
