@@ -77,9 +77,9 @@ class ProcessRun {
     const worker = await this.#runner.prepare({ isJson: this.#isJson, level: 'info' })
     this.#worker = worker
     if (this.#isStopping) return
-    void worker.ended.then((error) => this.#onEnded(error))
     const progress = setInterval(() => this.#tellProgress(worker), progressMs)
     await worker.start().finally(() => clearInterval(progress))
+    void worker.ended.then((error) => this.#onEnded(error))
     const report = await reportOf(worker, { options, topology })
     this.#say(this.#isJson ? JSON.stringify({ event: 'started', ...report }) : reportText(report))
   }

@@ -1,0 +1,160 @@
+// The command line as a shell sees it: what it prints, and the code it exits with.
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test, type TestContext } from 'node:test'
+import { root } from './house/source.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'command-line-'))
+after(() => rmSync(directory, { recursive: true, force: true }))
+
+const app = join(root, 'test', 'fixtures', 'cli-app.ts')
+
+interface Run {
+  readonly child: ChildProcess
+  readonly said: { out: string; err: string }
+  /** Resolves when the text stands in what was printed. */
+  saw(text: string | RegExp): Promise<void>
+  readonly ended: Promise<number | NodeJS.Signals | null>
+}
+
+function start(t: TestContext, args: readonly string[], environment = {}): Run {
+  const child = spawn(process.execPath, [join(root, 'bin', 'tailrace.js'), ...args], {
+    cwd: directory,
+    env: { PATH: process.env['PATH'] ?? '', HOME: directory, ...environment }
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const said = { out: '', err: '' }
+  child.stdout.on('data', (bytes: Buffer) => (said.out += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => (said.err += bytes.toString()))
+  const ended = once(child, 'close').then(([code, signal]) => code ?? signal)
+  const hasSeen = (text: string | RegExp): boolean =>
+    typeof text === 'string'
+      ? `${said.out}${said.err}`.includes(text)
+      : text.test(`${said.out}${said.err}`)
+  const saw = async (text: string | RegExp): Promise<void> => {
+    while (!hasSeen(text)) {
+      const turn = await Promise.race([
+        once(child.stdout, 'data'),
+        once(child.stderr, 'data'),
+        ended.then((code) => ({ code }))
+      ])
+      if ('code' in turn && !hasSeen(text)) {
+        assert.fail(`ended with ${turn.code} before ${String(text)}:\n${said.out}${said.err}`)
+      }
+    }
+  }
+  return { child, said, saw, ended }
+}
+
+async function run(t: TestContext, ...args: string[]): Promise<{ code: unknown; text: string }> {
+  const one = start(t, args)
+  const code = await one.ended
+  return { code, text: one.said.out + one.said.err }
+}
+
+test('questions about an app: options before or after, as text and as JSON', async (t) => {
+  const [agents, asData, tables, drawing] = await Promise.all([
+    run(t, '-A', app, 'agents'),
+    run(t, 'agents', '--json', '-A', app),
+    run(t, '-A', app, 'tables'),
+    run(t, 'topology', '-A', app, '--mermaid')
+  ])
+  assert.equal(agents.code, 0)
+  assert.match(agents.text, /@count-pages +cli-app-by-page-repartition +pages .*Counts the visits/)
+  assert.match(agents.text, /@say +cli-app-say +- +numbers/)
+  const names = (JSON.parse(asData.text) as { name: string }[]).map(({ name }) => name)
+  assert.deepEqual(names.toSorted(), ['count-pages', 'say'])
+  assert.match(tables.text, /pages +tumbling 1m, grace 10s, kept 1d +@count-pages/)
+  assert.match(drawing.text, /^flowchart LR\n/)
+})
+
+test('wrong use exits with 64 and says what was meant', async (t) => {
+  const cases: readonly (readonly [args: readonly string[], text: RegExp])[] = [
+    [[], /Usage: tailrace/],
+    [['-A', app, 'wroker'], /unknown command 'wroker'\n\(Did you mean worker\?\)/],
+    [['-A', app, 'worker', '--web-prot', '1'], /Did you mean --web-port\?/],
+    [['-A', app, 'worker', '--web-port', 'x'], /--web-port: is "x"; expected a whole number/],
+    [['-A', 'nowhere', 'agents'], /TAILRACE_CONFIG_APP_MISSING/],
+    [['-A', app, 'send', 'vists', '1'], /no topic "vists"; did you mean "visits"\?/],
+    [['-A', app, 'send', '@count-pages', '1'], /reads a derived stream/],
+    [['-A', app, 'worker', '--broker', 'kafka://a'], /Kafka is not in this version yet/]
+  ]
+  const runs = await Promise.all(cases.map(([args]) => run(t, ...args)))
+  runs.forEach(({ code, text }, index) => {
+    assert.match(text, cases[index]?.[1] ?? /^$/)
+    assert.equal(code, 64, text)
+    assert.doesNotMatch(text, /^\s+at /m)
+  })
+})
+
+test('help and version are no mistake; each command shows an example', async (t) => {
+  const commands = ['worker', 'send', 'agents', 'tables', 'topology']
+  const [version, ...helps] = await Promise.all([
+    run(t, '--version'),
+    ...commands.map((command) => run(t, command, '--help'))
+  ])
+  assert.match(version?.text ?? '', /^\d+\.\d+\.\d+\n$/)
+  for (const { code, text } of helps) {
+    assert.equal(code, 0)
+    assert.match(text, /Example:\n {2}\$ tailrace -A app\.ts /)
+    assert.match(text, /Exit codes: 0 /)
+  }
+})
+
+test('send checks the record, and a worker gets it; TERM stops it with 0', async (t) => {
+  const bad = await run(t, '-A', app, 'send', 'visits', '{"page":1}', '-k', 'me')
+  assert.equal(bad.code, 1)
+  assert.match(bad.text, /TAILRACE_SCHEMA_INVALID: the value of a record for "visits"/)
+  const sent = await run(t, '-A', app, 'send', 'visits', '{"page":"home"}', '-k', 'me', '--json')
+  assert.equal(sent.code, 0, sent.text)
+  assert.equal(JSON.parse(sent.text).topic, 'visits')
+  const said = await run(t, '-A', app, 'send', '@say', '42')
+  assert.match(said.text, /^sent to cli-app-say, partition \d, offset 0\n$/)
+
+  const worker = start(t, ['worker', '-l', 'info', '--web-port', '0'], { TAILRACE_APP: app })
+  await worker.saw('counted home')
+  await worker.saw('said 42')
+  await worker.saw(/web +http:\/\/127\.0\.0\.1:\d+/)
+  for (const text of [
+    /app +cli-app, pid/,
+    /\(the default: no broker was named\)/,
+    /exactly-once:/
+  ]) {
+    assert.match(worker.said.out, text)
+  }
+  const url = /web +(\S+)/.exec(worker.said.out)?.[1] ?? ''
+  assert.equal((await fetch(`${url}/broken`)).status, 500)
+  assert.equal(((await (await fetch(`${url}/pages`)).json()) as unknown[]).length, 1)
+  worker.child.kill('SIGUSR1')
+  await worker.saw(/worker .*: running, ready/)
+  worker.child.kill('SIGTERM')
+  assert.equal(await worker.ended, 0, worker.said.err)
+  assert.doesNotMatch(worker.said.err, /Warning/)
+})
+
+test('QUIT stops at once, with 2; with --json the report is one line of JSON', async (t) => {
+  const worker = start(t, ['-A', app, 'worker', '--json', '--without-web'])
+  await worker.saw('"event":"started"')
+  const report = JSON.parse(worker.said.out.split('\n')[0] ?? '') as Record<string, unknown>
+  assert.equal(report['app'], 'cli-app')
+  assert.equal(report['web'], undefined)
+  worker.child.kill('SIGQUIT')
+  assert.equal(await worker.ended, 2)
+  for (const line of worker.said.err.trim().split('\n')) JSON.parse(line)
+})
+
+test('a port that is taken ends the start with 1, and names the next', async (t) => {
+  const first = start(t, ['-A', app, 'worker', '--web-port', '0'])
+  await first.saw(/web +http:\/\/127\.0\.0\.1:\d+/)
+  const port = /web +\S+:(\d+)/.exec(first.said.out)?.[1] ?? ''
+  const second = await run(t, '-A', app, 'worker', '--web-port', port)
+  assert.equal(second.code, 1)
+  assert.match(second.text, /TAILRACE_WEB_PORT_TAKEN: port \d+ .*; port \d+ is free/)
+  assert.doesNotMatch(second.text, /^\s+at /m)
+  first.child.kill('SIGINT')
+  assert.equal(await first.ended, 0)
+})
