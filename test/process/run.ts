@@ -1,0 +1,192 @@
+// A scene of a process test: one log, its workers, what was sent, and the exact comparison.
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Transport } from 'tailrace'
+import type { FailpointLabel } from '../../src/port/failpoint.ts'
+import { realClock } from '../../src/runtime/real-clock.ts'
+import { createEmbeddedTransport } from '../../src/transport/embedded/index.ts'
+import { foldOf, outputProblems, type SentVisit, type Tables, tablesOf } from './ledger.ts'
+import { isCommitted, readChangelogs, readSeen } from './log-reader.ts'
+import { appId, visitsApp } from './visits.ts'
+import { WorkerProcess } from './worker-process.ts'
+
+export interface SceneWorker {
+  /** Below the scene's folder; a folder of its own for each worker unless they share one. */
+  readonly data?: string
+  /** `label:n` of src/port/failpoint.ts. */
+  readonly failpoint?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Another module than the plain app. */
+  readonly module?: string
+  readonly args?: readonly string[]
+}
+
+const settleMsMax = 20_000
+
+/** Long ago enough that a window is over, near enough that nothing has expired. */
+const firstTimestamp = Math.floor(Date.now() / 60_000) * 60_000 - 3_600_000
+
+export class Scene {
+  readonly directory: string
+  readonly transport: Transport
+  readonly sent: SentVisit[] = []
+  readonly #app: ReturnType<typeof visitsApp>
+  readonly #workers: WorkerProcess[] = []
+
+  private constructor(directory: string, transport: Transport) {
+    this.directory = directory
+    this.transport = transport
+    this.#app = visitsApp({ broker: `embedded:${join(directory, 'log')}` })
+  }
+
+  static async open(t: TestContext): Promise<Scene> {
+    const directory = await mkdtemp(join(tmpdir(), 'tailrace-process-'))
+    const log = join(directory, 'log')
+    const transport = createEmbeddedTransport({ directory: log, clock: realClock })
+    const scene = new Scene(directory, transport)
+    t.after(() => scene.#close())
+    await transport.open()
+    return scene
+  }
+
+  get broker(): string {
+    return `embedded:${join(this.directory, 'log')}`
+  }
+
+  place(name: string): string {
+    return join(this.directory, name)
+  }
+
+  worker({ args, data = 'data', env = {}, failpoint, module }: SceneWorker = {}): WorkerProcess {
+    const worker = new WorkerProcess({
+      module: join(import.meta.dirname, module ?? 'visits.ts'),
+      cwd: this.directory,
+      env: {
+        TAILRACE_BROKER: this.broker,
+        TAILRACE_DATADIR: this.place(data),
+        // Many commits: each is a place to be killed at.
+        TAILRACE_COMMIT_INTERVAL: '10ms',
+        ...(failpoint !== undefined && { TAILRACE_FAILPOINT: failpoint }),
+        ...env
+      },
+      ...(args && { args })
+    })
+    this.#workers.push(worker)
+    return worker
+  }
+
+  /** Sends visits with the next ids; resolves when they are durable. */
+  async send(count: number): Promise<void> {
+    const visits = Array.from({ length: count }, (_, index): SentVisit => {
+      const id = this.sent.length + index
+      const timestamp = firstTimestamp + id * 37
+      return { id, user: `user-${id % 17}`, page: `page-${(id * 7) % 23}`, timestamp }
+    })
+    this.sent.push(...visits)
+    await Promise.all(
+      visits.map(({ timestamp, ...value }) =>
+        this.#app.visits.send({ key: value.user, value, timestamp })
+      )
+    )
+  }
+
+  /** Sends in slices until `isOver`, so that a worker is under load all the time. */
+  async sendUntil(isOver: () => boolean, { slice = 100, everyMs = 5 } = {}): Promise<void> {
+    const until = performance.now() + settleMsMax
+    while (!isOver()) {
+      assert.ok(performance.now() < until, `still not over:\n${this.#texts()}`)
+      await this.send(slice)
+      await sleep(everyMs)
+    }
+  }
+
+  /** Resolves when everything sent is committed. */
+  async settled(): Promise<void> {
+    const until = performance.now() + settleMsMax
+    for (const topic of ['visits', `${appId}-by-page-repartition`]) {
+      while (!(await isCommitted(this.transport, topic))) {
+        if (performance.now() > until) assert.fail(`"${topic}" does not settle:\n${this.#texts()}`)
+        await sleep(20)
+      }
+    }
+  }
+
+  /** Runs what is left in a fresh worker, stops it, and compares everything. */
+  async finish(): Promise<void> {
+    const last = await this.worker().started()
+    await this.settled()
+    await last.stop()
+    await this.verify()
+  }
+
+  /** Compares outputs, changelogs and tables with the fold of the input; nothing runs any more. */
+  async verify({ data = ['data'] }: { readonly data?: readonly string[] } = {}): Promise<void> {
+    const expected = foldOf(this.sent)
+    const problems = outputProblems(this.sent, await readSeen(this.transport))
+    assert.deepEqual(problems, [], this.#texts())
+    assert.deepEqual(await readChangelogs(this.transport), expected, 'the changelogs')
+    for (const name of data) {
+      assert.deepEqual(await this.#tablesFrom(name), expected, `the tables of "${name}"`)
+    }
+    assert.deepEqual(await this.#tablesFrom('empty'), expected, 'the tables restored from nothing')
+    // Those two starts found nothing to do again.
+    assert.deepEqual(outputProblems(this.sent, await readSeen(this.transport)), [])
+  }
+
+  async #tablesFrom(data: string): Promise<Tables> {
+    const { app, pages, users, views } = visitsApp({
+      broker: this.broker,
+      datadir: this.place(data),
+      logLevel: 'silent'
+    })
+    const worker = await app.start()
+    try {
+      const limit = Number.MAX_SAFE_INTEGER
+      const panes = await Array.fromAsync(views.scan({ limit }), ([key, { start, value }]) => {
+        return [`${key}@${start}`, value] as const
+      })
+      return tablesOf({
+        users: await Array.fromAsync(users.scan({ limit })),
+        pages: await Array.fromAsync(pages.scan({ limit })),
+        views: panes
+      })
+    } finally {
+      await worker.stop()
+      await app.runner.close()
+    }
+  }
+
+  #texts(): string {
+    return this.#workers.map((worker, index) => `worker ${index + 1}:\n${worker.text}`).join('\n')
+  }
+
+  async #close(): Promise<void> {
+    for (const worker of this.#workers) await worker.putDown()
+    await this.#app.app.runner.close()
+    await this.transport.close()
+    await rm(this.directory, { recursive: true, force: true })
+  }
+}
+
+/** A test with a scene of its own. */
+export function scene(name: string, run: (scene: Scene) => Promise<void>): void {
+  test(name, { timeout: 60_000 }, async (t) => run(await Scene.open(t)))
+}
+
+/** Kills a worker under load at the nth time that it comes to the label, and compares. */
+export function killsAt(label: FailpointLabel, counts: readonly number[]): void {
+  for (const n of counts) {
+    scene(`killed at ${label}, time ${n}: nothing is lost or doubled`, async (one) => {
+      await one.send(300)
+      const worker = one.worker({ failpoint: `${label}:${n}` })
+      await one.sendUntil(() => worker.hasEnded)
+      await worker.ends({ signal: 'SIGKILL' })
+      await one.send(100)
+      await one.finish()
+    })
+  }
+}

@@ -1,0 +1,83 @@
+// The app that the process tests run and break: tables and an output that show loss and doubling.
+import {
+  type App,
+  type AppOptions,
+  createApp,
+  type Table,
+  type Topic,
+  tumbling,
+  type Window
+} from 'tailrace'
+import { z } from 'zod'
+
+const Visit = z.object({ id: z.int(), user: z.string(), page: z.string() })
+const Seen = z.object({ id: z.int(), page: z.string(), count: z.int() })
+const User = z.object({ count: z.int(), last: z.int() })
+const Page = z.object({ count: z.int(), sum: z.int() })
+
+export type Visit = z.infer<typeof Visit>
+export type Seen = z.infer<typeof Seen>
+export type User = z.infer<typeof User>
+export type Page = z.infer<typeof Page>
+
+export interface VisitsApp {
+  readonly app: App
+  readonly visits: Topic<string, Visit>
+  readonly users: Table<string, User, User, undefined>
+  readonly pages: Table<string, Page, Page, undefined>
+  readonly views: Table<string, number, number, Window<'one'>>
+}
+
+export interface VisitsOptions extends Omit<AppOptions, 'id'> {
+  /** Awaited by the second agent before each event counts. */
+  readonly before?: (visit: Visit, signal: AbortSignal) => unknown
+}
+
+export const appId = 'visits'
+export const partitions = 4
+
+/**
+ * visits → each user's count and last id, in the order they were sent;
+ * visits → by page → counts by minute, count and sum of ids, and each id once with its number.
+ */
+export function visitsApp({ before, ...options }: VisitsOptions = {}): VisitsApp {
+  const app = createApp({ id: appId, web: false, ...options })
+  const visits = app.topic('visits', { key: z.string(), value: Visit, partitions })
+  const seen = app.topic('seen', { key: z.string(), value: Seen, partitions })
+  const users = app.table('users', {
+    key: z.string(),
+    value: User,
+    initial: () => ({ count: 0, last: -1 })
+  })
+  const pages = app.table('pages', {
+    key: z.string(),
+    value: Page,
+    initial: () => ({ count: 0, sum: 0 })
+  })
+  const window = tumbling('1m', { grace: '1d', retention: '2d' })
+  const views = app.table('views', { key: z.string(), value: z.int(), initial: () => 0, window })
+
+  app.agent('track', { source: visits, tables: { users } }, async (events, { users }) => {
+    for await (const { key, value } of events) {
+      users.update(key, ({ count }) => ({ count: count + 1, last: value.id }))
+    }
+  })
+  const byPage = app.stream(visits).groupBy('by-page', ({ value }) => value.page)
+  app.agent(
+    'count',
+    { source: byPage, tables: { views, pages }, outputs: { seen } },
+    async (events, { views, pages, seen }, { signal }) => {
+      for await (const event of events) {
+        const { id, page } = event.value
+        const waited = before?.(event.value, signal)
+        if (waited !== undefined) await waited
+        views.at(event).update(page, (count) => count + 1)
+        const { count } = pages.update(page, (one) => ({ count: one.count + 1, sum: one.sum + id }))
+        seen.send({ key: page, value: { id, page, count } })
+      }
+    }
+  )
+  return { app, visits, users, pages, views }
+}
+
+if (import.meta.main) await visitsApp().app.main()
