@@ -1,0 +1,93 @@
+// The process that is measured: one app, one worker. The parent says what to run and when it is
+// over; figures and the comparison of the table with the input are answered.
+import { readFileSync } from 'node:fs'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { countByMinute } from './page-views.ts'
+import { type Job, type Program, programOf } from './programs.ts'
+
+export type Question = 'figures' | 'check' | 'watch' | 'stop'
+export type Answer =
+  | { readonly kind: 'first'; readonly at: number }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'watching' }
+  | { readonly kind: 'figures'; readonly figures: Readonly<Record<string, number>> }
+  | { readonly kind: 'check'; readonly problems: readonly string[] }
+
+const job = JSON.parse(process.argv[2] ?? '{}') as Job
+let seen = 0
+const program = programOf(job, () => {
+  if (seen++ === 0) say({ kind: 'first', at: Date.now() })
+})
+const delay = job.watchesLoop ? monitorEventLoopDelay({ resolution: 1 }) : undefined
+const startedAt = performance.now()
+const worker = await program.app.start({ web: false })
+const startMs = performance.now() - startedAt
+say({ kind: 'ready' })
+
+process.on('message', (question: Question) => void answer(question))
+
+async function answer(question: Question): Promise<void> {
+  switch (question) {
+    case 'watch':
+      // From here on: what the start of a process costs is not what a loop holds.
+      delay?.enable()
+      return say({ kind: 'watching' })
+    case 'figures':
+      return say({ kind: 'figures', figures: figures() })
+    case 'check':
+      return say({ kind: 'check', problems: await problemsOf(program) })
+    case 'stop':
+      await worker.stop()
+      process.disconnect()
+  }
+}
+
+function say(answer: Answer): void {
+  process.send?.(answer)
+}
+
+function figures(): Record<string, number> {
+  const { user, system } = process.cpuUsage()
+  const { counters } = worker.status()
+  return {
+    cpuMicros: user + system,
+    rssMbPeak: peakMb(),
+    rssMb: process.memoryUsage.rss() / 1e6,
+    restored: counters.restoredRecords,
+    commits: counters.commits,
+    startMs,
+    ...(delay && { holdMsMax: held(delay.max), holdMsP99: held(delay.percentile(99)) })
+  }
+}
+
+// The monitor looks once a millisecond, and what it notes is the time between two looks.
+function held(nanoseconds: number): number {
+  return nanoseconds / 1e6 - 1
+}
+
+function peakMb(): number {
+  const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+  return (Number(line?.[1] ?? Number.NaN) * 1_024) / 1e6
+}
+
+/** Compares every row that cannot have expired with the fold of the input. */
+async function problemsOf({ rows }: Program): Promise<string[]> {
+  const problems: string[] = []
+  const { keptFrom } = job
+  const expected = countByMinute(job)
+  let rowsSeen = 0
+  for await (const [page, { start, value }] of rows()) {
+    if (start < keptFrom) continue
+    rowsSeen++
+    const views = expected.get(start)?.get(page)
+    if (views !== value && problems.length < 5) {
+      problems.push(`${page} at ${start}: the table holds ${value}, the input ${views}`)
+    }
+  }
+  const kept = [...expected].filter(([start]) => start >= keptFrom)
+  const rowsExpected = kept.reduce((sum, [, pages]) => sum + pages.size, 0)
+  if (rowsSeen !== rowsExpected) {
+    problems.push(`the table holds ${rowsSeen} rows, the input makes ${rowsExpected}`)
+  }
+  return problems
+}
