@@ -187,7 +187,7 @@ export function importsOf(file: SourceFile): Import[] {
 /** Files started by their URL (`new URL('./keeper.ts', import.meta.url)`), not imported. */
 export function startedBy(file: SourceFile): string[] {
   const code = codeOf(file.text, { texts: true })
-  const form = /new URL\(\s*(['"`])(\.[^'"`$]+?)(?:\.ts|\.js|\$\{[^}]*\})?\1/g
+  const form = /new URL\(\s*(['"`])(\.[^'"`$]+?)(?:\.ts|\.js|\.?\$\{[^}]*\})?\1/g
   return [...code.matchAll(form)].map((match) => `${resolved(file, match[2] ?? '')}.ts`)
 }
 

@@ -187,7 +187,8 @@ export class EmbeddedAdmin implements Admin {
     timestamp: number
   ): readonly { readonly segment: SegmentId; readonly from: number; readonly to: number }[] {
     const rows = this.#log.database.all(
-      `SELECT s.base, s.generation, CASE WHEN s.next IS NULL THEN p.position ELSE s.bytes END AS bytes
+      `SELECT s.base, s.generation,
+         CASE WHEN s.next IS NULL THEN p.position ELSE s.bytes END AS bytes
        FROM segment s JOIN partition p ON p.id = s.partition
        WHERE s.partition = ? AND ? <=
          CASE WHEN s.next IS NULL THEN p.timestamp_max ELSE s.timestamp_max END

@@ -100,7 +100,7 @@ export function offsetAfter(bytes: Buffer, at: number): number {
   return base + bytes.readInt32BE(at + headerAt.lastOffsetDelta) + 1
 }
 
-/** Place of the batch that holds `offset`, or of the first one after it; the end if there is none. */
+/** Place of the batch that holds `offset`, or of the first one after it; else the end. */
 export function findBatch(bytes: Buffer, offset: number): number {
   for (const at of batchStarts(bytes)) if (offsetAfter(bytes, at) > offset) return at
   return bytes.length

@@ -178,7 +178,7 @@ export class Database {
         {
           cause,
           isDefinite: true,
-          hint: 'A process that was stopped (SIGSTOP) inside a write holds the lock: end it or let it go on.'
+          hint: 'A process stopped (SIGSTOP) inside a write holds the lock: end it or let it go on.'
         }
       )
     }

@@ -57,7 +57,8 @@ export function refuseNetworkDisk(directory: string, type: number): void {
   if (!isNetwork && !directory.startsWith('\\\\')) return
   throw new TailraceError(
     'TAILRACE_STATE_NETWORK_DISK',
-    `the log's directory ${directory} is on a network file system (${isNetwork ? name : 'UNC path'})`,
+    `the log's directory ${directory} is on a network file system ` +
+      `(${isNetwork ? name : 'UNC path'})`,
     { isDefinite: true }
   )
 }

@@ -116,7 +116,7 @@ class EmbeddedCoordinator implements Coordinator {
     this.#members.close()
   }
 
-  /** One call at a time: a beat that saw the owners before a release would miss what was released. */
+  /** One call at a time: a beat that saw the owners before a release would miss it. */
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
     const result = this.#last.then(() => {
       checkOpen(this.#log, this.#isOpen)

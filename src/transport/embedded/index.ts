@@ -1,5 +1,6 @@
 // The embedded log as a transport: processes of one machine share it through a directory.
 
+import { resolve } from 'node:path'
 import type { Clock } from '../../port/clock.ts'
 import type {
   Admin,
@@ -65,17 +66,26 @@ class EmbeddedTransport implements Transport {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     this.door = {
       module: new URL(`./thread-door.${extension}`, import.meta.url).href,
-      argument: JSON.stringify({ directory, synchronous })
+      argument: JSON.stringify({ directory: resolve(directory), synchronous })
     }
   }
 
   open(): Promise<void> {
-    this.#opening ??= openLog(this.#options).then((log) => {
+    this.#opening ??= this.#open()
+    return this.#opening
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const log = await openLog(this.#options)
       const maintenance = new Maintenance(log)
       maintenance.start()
       this.#parts = { log, maintenance }
-    })
-    return this.#opening
+    } catch (error) {
+      // What stood in the way may be mended: the next call tries again.
+      this.#opening = undefined
+      throw error
+    }
   }
 
   admin(): Admin {
@@ -100,6 +110,8 @@ class EmbeddedTransport implements Transport {
   }
 
   async close(): Promise<void> {
+    // Closed while it opens: there is something to let go of only afterwards.
+    await this.#opening?.catch(() => {})
     const parts = this.#parts
     if (parts === undefined) return
     this.#parts = undefined

@@ -36,6 +36,19 @@ const roles: Readonly<Record<string, (transport: Transport, name: string) => Pro
     }
   },
 
+  /** Opens a log that is not there yet, and sends to a topic that nobody has made. */
+  async found(transport, name) {
+    const settings = { cleanupPolicy: 'delete', retentionMs: -1, timestampType: 'create' } as const
+    const spec = { name: 'in', partitions: 4, replication: 1, settings: { ...settings, extra: {} } }
+    const [made] = await transport.admin().create([spec])
+    const producer = await transport.producer()
+    for (let i = 0; i < 200; i++) {
+      await producer.send(record({ topic: 'in', partition: i % 4 }, { value: `${name}:${i}` }))
+    }
+    say(made?.id ?? 'nothing')
+    await transport.close()
+  },
+
   /** Copies `in` to `out` for ever, in transactions, as a member of a group. */
   async copy(transport, name) {
     await new Copier(transport, name).run()
@@ -192,8 +205,7 @@ async function inLog(
     return { name, partitions: 4, replication: 1, settings: { ...settings, extra } }
   })
   await transport.admin().create(topics)
-  const connect = (): Promise<Transport> => Promise.reject(new Error('not used'))
-  const log = { clock: realClock, connect, dispose: () => transport.close() }
+  const log = { clock: realClock, connect: notUsed, dispose: () => transport.close() }
   try {
     await run(new TransportScene(log, transport, { sessionTimeoutMs: 3_000 }), directory)
   } finally {
@@ -201,6 +213,8 @@ async function inLog(
     await rm(directory, { recursive: true })
   }
 }
+
+const notUsed = (): Promise<Transport> => Promise.reject(new Error('not used'))
 
 async function valuesOf(scene: TransportScene, topic: string): Promise<string[]> {
   const all = await Promise.all(partitions.map((partition) => scene.values({ topic, partition })))
@@ -271,6 +285,24 @@ function killTests(): void {
       assert.deepEqual(output.sort(), input.sort(), 'output is not exactly the input')
       assert.ok(statSync(join(directory, 'log.db-wal')).size < 16 * 1024 * 1024)
     }))
+
+  test('eight processes found one log at once and write to it', async () => {
+    const parent = await mkdtemp(join(tmpdir(), 'tailrace-found-'))
+    const directory = join(parent, 'log')
+    const founders = Array.from({ length: 8 }, (_, i) => new Process(directory, 'found', `p${i}`))
+    for (const founder of founders) assert.equal(await founder.ended(), null)
+    const ids = new Set(founders.flatMap(({ lines }) => lines))
+    assert.equal(ids.size, 1, 'the topic was made once')
+    const transport = createEmbeddedTransport({ directory, clock: realClock })
+    await transport.open()
+    const log = { clock: realClock, connect: notUsed, dispose: () => transport.close() }
+    const scene = new TransportScene(log, transport, { sessionTimeoutMs: 3_000 })
+    const values = await valuesOf(scene, 'in')
+    assert.equal(values.length, 1_600)
+    assert.equal(new Set(values).size, 1_600)
+    await transport.close()
+    await rm(parent, { recursive: true })
+  })
 
   test('tasks of a killed member go on elsewhere', { timeout: 30_000 }, (context) =>
     inLog(async (scene, directory) => {

@@ -1,7 +1,7 @@
 // The part of a group that commits depend on: generation, owners, and who should own what.
 
 import type { AssignorMember } from '../../core/assignor.ts'
-import { assign, sharesSource } from '../../core/assignor.ts'
+import { assign } from '../../core/assignor.ts'
 import type { TaskSpec } from '../../core/task-spec.ts'
 import type { OwnedTask } from '../../port/transport.ts'
 import type { Database } from './database.ts'
@@ -144,15 +144,19 @@ function grantsOf(
   if (wanted.length === 0) return []
   const living = new Set(members.map(({ id }) => id))
   const specs = tasksOf(members)
-  const ownedSpecs = [...owners.keys()].flatMap((task) => specs.get(task) ?? [])
+  const read = new Set([...owners.keys()].flatMap((task) => sourcesOf(specs.get(task))))
   const grants: { readonly task: string; readonly member: string }[] = []
   for (const [task, member] of wanted) {
     const spec = specs.get(task)
     if (spec === undefined || !living.has(member)) continue
-    if (ownedSpecs.some((owned) => sharesSource(owned, spec))) continue
+    if (sourcesOf(spec).some((source) => read.has(source))) continue
     grants.push({ task, member })
   }
   return grants
+}
+
+function sourcesOf(task: TaskSpec | undefined): readonly string[] {
+  return task?.sources.map(({ topic, partition }) => `${topic}/${partition}`) ?? []
 }
 
 function tasksOf(members: readonly LiveMember[]): ReadonlyMap<string, TaskSpec> {

@@ -143,7 +143,8 @@ function cutAt(
   database.run('DELETE FROM segment WHERE partition = ? AND base > ?', partition, base)
   database.run('DELETE FROM sparse WHERE partition = ? AND offset >= ?', partition, next)
   database.run(
-    'UPDATE segment SET next = NULL, bytes = 0, timestamp_max = -1 WHERE partition = ? AND base = ?',
+    `UPDATE segment SET next = NULL, bytes = 0, timestamp_max = -1
+       WHERE partition = ? AND base = ?`,
     partition,
     base
   )
