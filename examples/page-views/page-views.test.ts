@@ -1,0 +1,81 @@
+// The page views example: its pages, and its counts after kill -9.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { emptyFolder, Program } from '../program.ts'
+
+async function json(url: string): Promise<{ status: number; body: Record<string, unknown> }> {
+  const answer = await fetch(url)
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+}
+
+async function untilTotal(url: string, total: number): Promise<void> {
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    const { body } = await json(`${url}/report/`)
+    if (body['total'] === total && body['isComplete'] === true) return
+    assert.ok(Date.now() < deadline, `${body['total']} views in the table, ${total} expected`)
+    await sleep(20)
+  }
+}
+
+test('each load of /count/ is one view in /report/, also after kill -9', async (t) => {
+  const folder = await emptyFolder(t)
+  const command = 'npx tailrace -A examples/page-views/main.ts worker'
+  const start = (): Program => new Program(t, { command, folder })
+
+  const first = start()
+  const url = await first.url()
+  assert.deepEqual(await json(`${url}/`), { status: 200, body: { status: 'OK' } })
+  assert.deepEqual(await json(`${url}/ready/`), { status: 200, body: { isReady: true } })
+  for (let visits = 1; visits <= 50; visits++) {
+    assert.deepEqual((await json(`${url}/count/`)).body, { visits })
+  }
+  // Some are counted by now and some are not: none may be lost, none counted twice.
+  await first.end('SIGKILL')
+
+  const second = start()
+  const again = await second.url()
+  await untilTotal(again, 50)
+  assert.deepEqual((await json(`${again}/count/`)).body, { visits: 1 })
+  await untilTotal(again, 51)
+  assert.deepEqual(await second.end('SIGTERM'), { code: 0, signal: null })
+})
+
+test('the demo goes on where it was killed, and loses no view', async (t) => {
+  const folder = await emptyFolder(t)
+  const command = 'npm run demo -- --events 40000'
+  const first = new Program(t, { command, folder })
+  const url = await first.url()
+  await first.line(/^sent 40000 page views/)
+  await first.end('SIGKILL')
+  const second = new Program(t, { command: 'npm run demo -- --events 1000', folder })
+  const again = await second.url()
+  assert.notEqual(again, url)
+  await second.line(/^sent 1000 page views/)
+  await untilTotal(again, 41_000)
+  assert.deepEqual(await second.end('SIGTERM'), { code: 0, signal: null })
+})
+
+test('the demo counts in memory too, and at a rate', async (t) => {
+  const folder = await emptyFolder(t)
+  const command = 'npm run demo -- --events 500 --rate 1000 --exit --json --broker memory:'
+  const demo = new Program(t, { command, folder })
+  assert.deepEqual(await demo.exited, { code: 0, signal: null })
+  const { sent, counted, seconds } = JSON.parse(demo.lines.at(-1) ?? '') as Record<string, number>
+  assert.deepEqual([sent, counted], [500, 500])
+  assert.ok((seconds ?? 0) > 0.4, `500 at 1,000 a second took ${seconds} s`)
+})
+
+test('the demo says what it does not understand', async (t) => {
+  const folder = await emptyFolder(t)
+  for (const [options, said] of [
+    ['--events many --exit', /--events is "many"; expected a whole number/],
+    ['--exit', /--exit needs --events N/],
+    ['--evnts 3', /evnts/]
+  ] as const) {
+    const demo = new Program(t, { command: `npm run demo -- ${options}`, folder })
+    assert.equal((await demo.exited).code, 64)
+    assert.match(demo.lines.join('\n'), said)
+  }
+})
