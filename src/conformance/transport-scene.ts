@@ -56,7 +56,10 @@ const settingsDefault: TopicSettings = {
 }
 
 /** One limit for every read of the suite that does not ask about limits. */
-export const fetchLimits = { bytesMax: 1024 * 1024, waitMaxMs: 1_000 }
+export const fetchLimits: { readonly bytesMax: number; readonly waitMaxMs: number } = {
+  bytesMax: 1024 * 1024,
+  waitMaxMs: 1_000
+}
 
 export class TransportScene {
   readonly clock: Clock

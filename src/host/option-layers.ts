@@ -10,6 +10,8 @@ const otherEnvironment: readonly string[] = [
   'TAILRACE_APP',
   'TAILRACE_FAILPOINT',
   'TAILRACE_PEERS',
+  'TAILRACE_SIM_SEED',
+  'TAILRACE_SIM_SEEDS',
   'TAILRACE_TEST_KAFKA'
 ]
 

@@ -1,6 +1,6 @@
 // Keeps a member in its group: heartbeats, and what they answer. Runs in the keeper thread, or in
 // the worker's own loop where the log lives in this process.
-import type { Clock } from '../port/clock.ts'
+import { type Clock, pause } from '../port/clock.ts'
 import type { BeatAnswer, Coordinator, JoinRequest } from '../port/transport.ts'
 
 export interface KeeperLoopParts {
@@ -54,7 +54,7 @@ export class KeeperLoop {
   }
 
   async #run(): Promise<void> {
-    const { coordinator, onError, request } = this.#parts
+    const { coordinator, onError } = this.#parts
     while (!this.#isStopped) {
       try {
         await this.#releaseAll()
@@ -63,7 +63,7 @@ export class KeeperLoop {
         onError(error)
       }
       if (this.#isStopped || this.#releases.length > 0) continue
-      await this.#wait(coordinator.changed(request.heartbeatMs))
+      await this.#wait()
     }
     for (const { done } of this.#releases.splice(0)) done()
   }
@@ -79,10 +79,16 @@ export class KeeperLoop {
     }
   }
 
-  // `changed` answers within one heartbeat whatever happens, so no wait is left behind.
-  #wait(changed: Promise<void>): Promise<void> {
+  // `changed` answers within one heartbeat whatever happens, so no wait is left behind. A log that
+  // cannot be asked is no reason to stop beating.
+  #wait(): Promise<void> {
+    const { clock, coordinator, onError, request } = this.#parts
     const woken = new Promise<void>((resolve) => {
       this.#wake = resolve
+    })
+    const changed = coordinator.changed(request.heartbeatMs).catch((error: unknown) => {
+      onError(error)
+      return pause(clock, request.heartbeatMs)
     })
     return Promise.race([changed, woken])
   }

@@ -14,7 +14,7 @@ export class PartitionQueue implements TopicPartition {
   /** Readable end of the partition as last seen. */
   end: number
   /** Highest event time handed out and finished. */
-  streamTime = Number.NEGATIVE_INFINITY
+  streamTime: number = Number.NEGATIVE_INFINITY
   isPaused = false
   /** False until the log answered once: before that, an empty queue says nothing about lag. */
   isAnswered = false

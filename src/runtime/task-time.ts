@@ -2,9 +2,9 @@
 
 export class TaskTime {
   /** Highest event time of finished records; what a commit keeps. */
-  finished = Number.NEGATIVE_INFINITY
+  finished: number = Number.NEGATIVE_INFINITY
   /** The same with the open record counted in; what windows are judged by. */
-  current = Number.NEGATIVE_INFINITY
+  current: number = Number.NEGATIVE_INFINITY
 
   open(timestamp: number): void {
     if (timestamp > this.current) this.current = timestamp

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Transport } from 'tailrace'
@@ -10,7 +10,7 @@ import type { FailpointLabel } from '../../src/port/failpoint.ts'
 import { realClock } from '../../src/runtime/real-clock.ts'
 import { createEmbeddedTransport } from '../../src/transport/embedded/index.ts'
 import { foldOf, outputProblems, type SentVisit, type Tables, tablesOf } from './ledger.ts'
-import { isCommitted, readChangelogs, readSeen } from './log-reader.ts'
+import { isCommitted, rangesOf, readChangelogs, readSeen } from './log-reader.ts'
 import { appId, visitsApp } from './visits.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -63,7 +63,7 @@ export class Scene {
 
   worker({ args, data = 'data', env = {}, failpoint, module }: SceneWorker = {}): WorkerProcess {
     const worker = new WorkerProcess({
-      module: join(import.meta.dirname, module ?? 'visits.ts'),
+      module: resolve(import.meta.dirname, module ?? 'visits.ts'),
       cwd: this.directory,
       env: {
         TAILRACE_BROKER: this.broker,
@@ -101,6 +101,18 @@ export class Scene {
       assert.ok(performance.now() < until, `still not over:\n${this.#texts()}`)
       await this.send(slice)
       await sleep(everyMs)
+    }
+  }
+
+  /** Resolves when further outputs have been committed: workers are at work right now. */
+  async progress(): Promise<void> {
+    const until = performance.now() + settleMsMax
+    const count = async (): Promise<number> =>
+      (await rangesOf(this.transport, 'seen')).reduce((sum, { end }) => sum + end, 0)
+    const goal = (await count()) + 500
+    while ((await count()) < goal) {
+      if (performance.now() > until) assert.fail(`nothing moves:\n${this.#texts()}`)
+      await sleep(10)
     }
   }
 

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Ending {
   readonly code: number | null
@@ -65,11 +67,17 @@ export class WorkerProcess {
     process.kill(this.pid, name)
   }
 
-  /** Resolves with what `pattern` found in its output. */
-  async line(pattern: RegExp): Promise<RegExpMatchArray> {
-    const find = (): RegExpMatchArray | null => this.#text.match(pattern)
+  /** Resolves with what `pattern` found in its output, of which `from` characters are old. */
+  async line(pattern: RegExp, from = 0): Promise<RegExpMatchArray> {
+    const find = (): RegExpMatchArray | null => this.#text.slice(from).match(pattern)
     await this.#until(() => find() !== null || this.#ending !== undefined, `line ${pattern}`)
     return find() ?? assert.fail(`it ended without the line ${pattern}:\n${this.#text}`)
+  }
+
+  /** Resolves when it has its title, and with it its signal handlers: long before it has joined. */
+  async titled(): Promise<void> {
+    const title = (): string => readFileSync(`/proc/${this.pid}/cmdline`, 'latin1')
+    while (!title().startsWith('tailrace')) await sleep(1)
   }
 
   /** Resolves when the start report is out: joined, and restored. */

@@ -1,0 +1,49 @@
+// The same app with one event that does something to its worker: HOOK says what, HOOK_ID to which.
+import { spawn } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Visit, visitsApp } from './visits.ts'
+
+const computeMs = Number(process.env['HOOK_MS'] ?? 0)
+
+function computeForLong(): void {
+  const until = performance.now() + computeMs
+  while (performance.now() < until) Math.hypot(performance.now(), until)
+}
+
+/** A child that ends with the signal of the task; its pid is for the test to look after. */
+async function waitForChild(signal: AbortSignal): Promise<void> {
+  const child = spawn('sleep', ['600'], { signal, stdio: 'ignore' })
+  say(`child ${child.pid}`)
+  await new Promise((resolve) => child.once('exit', resolve).once('error', resolve))
+}
+
+function hook(signal: AbortSignal): unknown {
+  switch (process.env['HOOK']) {
+    case 'compute':
+      return computeForLong()
+    case 'never':
+      return new Promise(() => undefined)
+    case 'wait':
+      return sleep(computeMs)
+    case 'child':
+      return waitForChild(signal)
+    case 'throw':
+      throw new Error('this visit cannot be counted')
+    default:
+      throw new Error('HOOK names nothing that is known')
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function before({ id }: Visit, signal: AbortSignal): unknown {
+  if (id !== Number(process.env['HOOK_ID'] ?? 0)) return undefined
+  say('hook begins')
+  const result = hook(signal)
+  if (!(result instanceof Promise)) return say('hook ends')
+  return result.then(() => say('hook ends'))
+}
+
+await visitsApp({ before }).app.main()

@@ -1,0 +1,23 @@
+// USR1 and TTIN: a running worker says what it works on, and works on.
+import assert from 'node:assert/strict'
+import { scene } from './run.ts'
+
+for (const signal of ['SIGUSR1', 'SIGTTIN'] as const) {
+  scene(`${signal} dumps tasks and the open event with its age`, async (one) => {
+    await one.send(50)
+    const env = { HOOK: 'wait', HOOK_MS: '1500', HOOK_ID: '40' }
+    const worker = one.worker({ module: 'hooked-visits.ts', env })
+    await worker.line(/hook begins/)
+    worker.signal(signal)
+    await worker.line(
+      /works on "visits-by-page-repartition" partition \d offset \d+ in agent "count"/
+    )
+    await worker.line(/for \d+ ms$/m)
+    await worker.line(/^ +\S+\/\d: running, lag \d+, \d+ finished/m)
+    await worker.line(/commits \d+/)
+    await one.settled()
+    assert.ok(!worker.hasEnded)
+    await worker.stop()
+    await one.verify()
+  })
+}
