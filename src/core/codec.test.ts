@@ -94,11 +94,7 @@ test('codecs compose: the first writes, the others follow, reading goes back', (
   const piped = pipe(json, flip, binary)
   assert.equal(piped.name, 'json|flip|binary')
   const written = piped.encode({ a: 1 })
-  assert.equal(
-    text(written),
-    Buffer.from('{"a":1}')
-      .map((byte) => byte ^ 255)
-      .toString('base64')
-  )
+  const flipped = flip.encode(bytes('{"a":1}'))
+  assert.equal(text(written), Buffer.from(flipped).toString('base64'))
   assert.deepEqual(piped.decode(written), { a: 1 })
 })

@@ -27,7 +27,7 @@ test('texts with a unit and numbers of ms are read', () => {
 test('what is no duration is none', () => {
   const bad = [-1, Number.NaN, Infinity, durationMsMax + 1, '', '10', '10 s', '-1s', '1e3s', '1w']
   for (const given of [...bad, '36501d', null, undefined, {}, 10n, true]) {
-    assert.equal(parseDuration(given), undefined, String(given))
+    assert.equal(parseDuration(given), undefined)
   }
 })
 

@@ -9,7 +9,7 @@ import { declarationOf, type Stream, streamHandle } from './stream.ts'
 
 const settings = { codec: undefined, deadLetter: undefined, onError: undefined }
 
-function scene(): { topic(name: string): Stream<string, number> } {
+function scene(): { readonly topic: (name: string) => Stream<string, number> } {
   const app = new AppDeclaration({ id: 'app', ...settings })
   return {
     topic: (name) => {

@@ -46,7 +46,7 @@ test('null is told as null where the schema does not take it', () => {
   assert.equal(validateNow({ schema: z.string().nullable(), codec: string }, null, 'it'), null)
 })
 
-test('a schema that answers later is awaited where that is possible, and refused where not', async () => {
+test('a schema that answers later is awaited where possible, and refused where not', async () => {
   const schema = z.string().refine(async (text) => text !== 'bad')
   const slot: Slot = { schema, codec: string }
   const answer = validate(slot, 'good', 'it')
