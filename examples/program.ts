@@ -59,7 +59,8 @@ export class Program {
       const settle = (error?: Error): void => {
         clearTimeout(late)
         this.#watchers.delete(look)
-        error === undefined ? resolve() : reject(error)
+        if (error === undefined) resolve()
+        else reject(error)
       }
       const fail = (why: string): void =>
         settle(new Error(`${why} without ${what}\n${this.lines.join('\n')}`))

@@ -33,7 +33,11 @@ export async function flightsAsTheyLand(): Promise<readonly Flight[]> {
     const minutes = Number(delay) + miles / milesPerMinute
     return { at: departedAt + minutes * minuteMs, origin, destination, miles, departedAt }
   })
-  return landed.sort((a, b) => a.at - b.at).map(({ at: _, ...flight }) => flight)
+  return landed.sort((a, b) => a.at - b.at).map((one) => flightOf(one))
+}
+
+function flightOf({ departedAt, destination, miles, origin }: Flight): Flight {
+  return { origin, destination, miles, departedAt }
 }
 
 // Of the files in the package this is the one of that size which says where a flight began:

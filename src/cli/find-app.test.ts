@@ -95,7 +95,7 @@ test('a module that throws is named, with what it threw as the cause', async (t)
   assert.ok(hasCode(wrong.cause, 'TAILRACE_CONFIG_INVALID'))
 })
 
-test('an app of another copy of the package is taken, one of another version is told', async (t) => {
+test('an app of another copy of the package is taken, of another version is told', async (t) => {
   const directory = folder(t, {
     'copy.js': `export const app = { runner: { protocol: 1, id: 'copy' } }\n`,
     'older.js': 'export const app = { runner: { protocol: 0 } }\n'

@@ -27,7 +27,7 @@ for (const [name, env, said] of mistakes) {
 }
 
 scene('64: a module that throws', async (one) => {
-  const module = '../../src/cli/main.ts'
+  const module = '../../bin/tailrace.js'
   const args = ['-A', `${import.meta.dirname}/throwing-module.ts`, 'worker']
   const worker = one.worker({ module, args })
   await worker.ends({ code: 64 })

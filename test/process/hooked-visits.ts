@@ -17,8 +17,9 @@ async function waitForChild(signal: AbortSignal): Promise<void> {
   await new Promise((resolve) => child.once('exit', resolve).once('error', resolve))
 }
 
-function hook(signal: AbortSignal): unknown {
-  switch (process.env['HOOK']) {
+function hook(signal: AbortSignal): void | Promise<void> {
+  const name: string = process.env['HOOK'] ?? ''
+  switch (name) {
     case 'compute':
       return computeForLong()
     case 'never':
@@ -27,6 +28,8 @@ function hook(signal: AbortSignal): unknown {
       return sleep(computeMs)
     case 'child':
       return waitForChild(signal)
+    case undefined:
+      return undefined
     case 'throw':
       throw new Error('this visit cannot be counted')
     default:
@@ -38,7 +41,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-function before({ id }: Visit, signal: AbortSignal): unknown {
+function before({ id }: Visit, signal: AbortSignal): void | Promise<void> {
   if (id !== Number(process.env['HOOK_ID'] ?? 0)) return undefined
   say('hook begins')
   const result = hook(signal)

@@ -31,7 +31,7 @@ scene('a data directory that cannot be made', async (one) => {
 
 scene('a log that a newer version wrote', async (one) => {
   await mkdir(one.place('newer'))
-  const made = await one.worker({ env: { TAILRACE_BROKER: `embedded:${one.place('newer')}` } })
+  const made = one.worker({ env: { TAILRACE_BROKER: `embedded:${one.place('newer')}` } })
   await made.started()
   await made.stop()
   const database = new DatabaseSync(join(one.place('newer'), 'log.db'))

@@ -30,7 +30,7 @@ export interface VisitsApp {
 
 export interface VisitsOptions extends Omit<AppOptions, 'id'> {
   /** Awaited by the second agent before each event counts. */
-  readonly before?: (visit: Visit, signal: AbortSignal) => unknown
+  readonly before?: (visit: Visit, signal: AbortSignal) => void | Promise<void>
 }
 
 export const appId = 'visits'
@@ -70,7 +70,7 @@ export function visitsApp({ before, ...options }: VisitsOptions = {}): VisitsApp
       for await (const event of events) {
         const { id, page } = event.value
         const waited = before?.(event.value, signal)
-        if (waited !== undefined) await waited
+        await Promise.resolve(waited)
         views.at(event).update(page, (count) => count + 1)
         const { count } = pages.update(page, (one) => ({ count: one.count + 1, sum: one.sum + id }))
         seen.send({ key: page, value: { id, page, count } })
