@@ -49,6 +49,8 @@ class ProcessRun {
   readonly #exited: Promise<ExitCode>
   #worker: HostedWorker | undefined
   #stopWaitMs = 0
+  /** Set once a stop has become a cold one: a warm one that ends then was not warm. */
+  #coldCode: ExitCode | undefined
   #isStopping = false
 
   constructor(runner: Runnable, { isJson }: ProcessOptions) {
@@ -112,7 +114,7 @@ class ProcessRun {
     worker
       .stop({ reason: signal })
       .then(
-        () => this.#exit(exitCodes.stopped),
+        () => this.#exit(this.#coldCode ?? exitCodes.stopped),
         (error: unknown) => {
           this.#print(error)
           this.#exit(exitCodes.crashed)
@@ -133,7 +135,8 @@ class ProcessRun {
   }
 
   #stopCold(reason: string, code: ExitCode): void {
-    const exit = (): void => this.#exit(code)
+    this.#coldCode ??= code
+    const exit = (): void => this.#exit(this.#coldCode ?? code)
     setTimeout(exit, coldStopMsMax)
     const stopped = this.#worker?.stop({ reason, isCold: true }) ?? Promise.resolve()
     stopped.then(exit, exit)
