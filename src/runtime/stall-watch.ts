@@ -53,13 +53,16 @@ async function endBlocked(pulse: Pulse, silentMs: number): Promise<void> {
 /** The stack of the main thread, got by pausing it. */
 async function blockedStack(): Promise<readonly string[]> {
   const session = new Session()
+  const urls = new Map<string, string>()
   try {
     session.connectToMainThread()
+    // Frames of a paused thread carry no file; the scripts told when the debugger starts do.
+    session.on('Debugger.scriptParsed', ({ params }) => urls.set(params.scriptId, params.url))
     return await new Promise((resolve) => {
       const timer = setTimeout(() => resolve([]), stackTimeoutMs)
       session.on('Debugger.paused', ({ params }) => {
         clearTimeout(timer)
-        resolve(params.callFrames.map(frameText))
+        resolve(params.callFrames.map((frame) => frameText(frame, urls)))
       })
       session.post('Debugger.enable', () => session.post('Debugger.pause'))
     })
@@ -71,12 +74,15 @@ async function blockedStack(): Promise<readonly string[]> {
 
 interface Frame {
   readonly functionName: string
-  readonly url: string
-  readonly location: { readonly lineNumber: number; readonly columnNumber?: number | undefined }
+  readonly location: {
+    readonly scriptId: string
+    readonly lineNumber: number
+    readonly columnNumber?: number | undefined
+  }
 }
 
-function frameText(frame: Frame): string {
-  const { columnNumber, lineNumber } = frame.location
+function frameText(frame: Frame, urls: ReadonlyMap<string, string>): string {
+  const { columnNumber, lineNumber, scriptId } = frame.location
   const name = frame.functionName === '' ? '(anonymous)' : frame.functionName
-  return `${name} (${frame.url}:${lineNumber + 1}:${(columnNumber ?? 0) + 1})`
+  return `${name} (${urls.get(scriptId) ?? ''}:${lineNumber + 1}:${(columnNumber ?? 0) + 1})`
 }
