@@ -274,12 +274,8 @@ class Simulation {
     } while (!this.#isCalm(topics) && this.#log.clock.monotonic() < until)
     if (!this.#isCalm(topics)) this.#problems.push(this.#stuck(topics))
     const nodes = [...this.#nodes.values()]
-    this.#problems.push(
-      ...(await differences(
-        this.#log,
-        nodes.map(({ parts, worker }) => ({ parts, worker }))
-      ))
-    )
+    // Disks take their time here too.
+    this.#problems.push(...(await this.#log.clock.settle(differences(this.#log, nodes))))
     for (const node of nodes) {
       node.worker.crash()
       this.#forget(node)
