@@ -11,26 +11,26 @@ async function program(t: TestContext, name: string, ...args: string[]): Promise
   t.after(() => rm(cwd, { recursive: true, force: true }))
   const module = resolve(import.meta.dirname, '..', 'fixtures', name)
   const one = new WorkerProcess({ module, cwd, env: {}, args })
-  t.after(() => one.kill())
+  t.after(() => one.putDown())
   return one
 }
 
 test('a program that sends one record ends by itself, and the record is in the log', async (t) => {
   const one = await program(t, 'sender.ts')
-  assert.deepEqual(await one.ended, { code: 0, signal: null }, one.text)
+  await one.ends({ code: 0 })
   assert.equal(one.text, 'sent 0\n')
 })
 
 test('a program that sends again after a while finds the log again', async (t) => {
   const one = await program(t, 'sender.ts', '--twice')
-  assert.deepEqual(await one.ended, { code: 0, signal: null }, one.text)
+  await one.ends({ code: 0 })
   assert.equal(one.text, 'sent 0 and 1\n')
 })
 
 test('with `signals: true` TERM stops the worker, then does what it always does', async (t) => {
   const one = await program(t, 'embedded-worker.ts')
-  await one.saw(/^started$/m)
-  process.kill(one.pid, 'SIGTERM')
-  assert.deepEqual(await one.ended, { code: null, signal: 'SIGTERM' }, one.text)
+  await one.line(/^started$/m)
+  one.signal('SIGTERM')
+  await one.ends({ signal: 'SIGTERM' })
   assert.match(one.text, /worker ended/)
 })
