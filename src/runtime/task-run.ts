@@ -186,11 +186,12 @@ export class TaskRun implements StepOwner {
       this.#finish(open)
       return true
     }
+    // Also before a decode error: what an earlier route left (its dead letter) must stay.
+    open.savepoint = this.#parts.journal.mark()
     if (open.hasDecodeError) {
       this.#fail(open, open.decodeError, 'decode')
       return true
     }
-    open.savepoint = this.#parts.journal.mark()
     open.phase = 'running'
     try {
       const event = route.steps(open.event as StreamEvent)
