@@ -17,24 +17,40 @@ export interface Savepoint {
   readonly outputs: number
 }
 
+interface Write {
+  shard: JournaledShard
+  entry: Entry
+  /** What the entry held for the open record until then. */
+  before: unknown
+}
+
+/** Slots kept from one record to the next; few records write more. */
+const slotsKeptMax = 64
+
 export class Journal {
-  readonly #entries: Entry[] = []
-  readonly #shards: JournaledShard[] = []
-  readonly #before: unknown[] = []
+  // Used again for each record: arrays that are emptied give their memory back each time.
+  readonly #writes: Write[] = []
+  #writeCount = 0
   #outputs: OutgoingRecord[] = []
 
   get isEmpty(): boolean {
-    return this.#entries.length === 0 && this.#outputs.length === 0
+    return this.#writeCount === 0 && this.#outputs.length === 0
   }
 
   mark(): Savepoint {
-    return { writes: this.#entries.length, outputs: this.#outputs.length }
+    const { length } = this.#outputs
+    return this.#writeCount + length === 0 ? start : { writes: this.#writeCount, outputs: length }
   }
 
   write(shard: JournaledShard, entry: Entry, value: unknown): void {
-    this.#entries.push(entry)
-    this.#shards.push(shard)
-    this.#before.push(entry.pending)
+    const slot = this.#writes[this.#writeCount]
+    if (slot === undefined) this.#writes.push({ shard, entry, before: entry.pending })
+    else {
+      slot.shard = shard
+      slot.entry = entry
+      slot.before = entry.pending
+    }
+    this.#writeCount++
     entry.pending = value
   }
 
@@ -44,37 +60,31 @@ export class Journal {
 
   /** Takes back everything after the savepoint, last write first. */
   undo(savepoint: Savepoint): void {
-    while (this.#entries.length > savepoint.writes) {
-      const entry = this.#entries.pop()
-      this.#shards.pop()
-      const before = this.#before.pop()
-      invariant(entry !== undefined, 'a journal lost an entry')
-      entry.pending = before
+    while (this.#writeCount > savepoint.writes) {
+      const write = this.#writes[--this.#writeCount]
+      invariant(write !== undefined, 'a journal lost an entry')
+      write.entry.pending = write.before
     }
     this.#outputs.length = savepoint.outputs
   }
 
   /** Encodes every write, so that what cannot be committed fails its own event (careful mode). */
   checkWrites(): void {
-    for (let index = 0; index < this.#entries.length; index++) {
-      const entry = this.#entries[index] as Entry
-      const shard = this.#shards[index] as JournaledShard
+    for (let index = 0; index < this.#writeCount; index++) {
+      const { entry, shard } = this.#writes[index] as Write
       shard.checkEncodable(entry)
     }
   }
 
   /** Makes the writes the accepted state, and returns the outputs to send. */
   accept(timestamp: number): readonly OutgoingRecord[] {
-    for (let index = 0; index < this.#entries.length; index++) {
-      const entry = this.#entries[index] as Entry
+    for (let index = 0; index < this.#writeCount; index++) {
+      const { entry, shard } = this.#writes[index] as Write
       // A key written twice is accepted once, with its last value.
-      if (entry.pending === untouched) continue
-      const shard = this.#shards[index] as JournaledShard
-      shard.accept(entry, timestamp)
+      if (entry.pending !== untouched) shard.accept(entry, timestamp)
     }
-    this.#entries.length = 0
-    this.#shards.length = 0
-    this.#before.length = 0
+    this.#writeCount = 0
+    if (this.#writes.length > slotsKeptMax) this.#writes.length = slotsKeptMax
     if (this.#outputs.length === 0) return noOutputs
     const outputs = this.#outputs
     this.#outputs = []
@@ -83,3 +93,4 @@ export class Journal {
 }
 
 const noOutputs: readonly OutgoingRecord[] = []
+const start: Savepoint = { writes: 0, outputs: 0 }
