@@ -42,7 +42,8 @@ export class VirtualClock implements Clock {
   }
 
   now(): number {
-    return this.#wallOffsetMs + this.#elapsedMs
+    // Whole, as every wall clock of a computer answers; appointments may fall between.
+    return Math.floor(this.#wallOffsetMs + this.#elapsedMs)
   }
 
   monotonic(): number {
