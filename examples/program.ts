@@ -22,6 +22,7 @@ export interface ProgramOptions {
   readonly command: string
   readonly folder: string
   readonly timeoutMs?: number
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export interface Exit {
@@ -38,10 +39,11 @@ export class Program {
   readonly #watchers = new Set<() => void>()
   #isOver = false
 
-  constructor(t: TestContext, { command, folder, timeoutMs = 60_000 }: ProgramOptions) {
+  constructor(t: TestContext, { command, folder, timeoutMs = 60_000, ...options }: ProgramOptions) {
     this.#timeoutMs = timeoutMs
     const [program = '', ...args] = argumentsOf(command)
-    this.#child = spawn(program, args, { cwd: folder, env: environment(), stdio: 'pipe' })
+    const env = { ...environment(), ...options.environment }
+    this.#child = spawn(program, args, { cwd: folder, env, stdio: 'pipe' })
     this.exited = this.#watch()
     t.after(() => this.end('SIGKILL'))
   }
