@@ -1,0 +1,102 @@
+// The start report in words: what was chosen by default, and how far the tables are restored.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { newCounters } from '../runtime/monitor.ts'
+import type { TaskStatus, WorkerStatus } from '../runtime/worker.ts'
+import { reportText, restoreText, type StartReport } from './report.ts'
+
+const report: StartReport = {
+  app: 'shop',
+  broker: 'embedded:./.tailrace/log',
+  isBrokerDefault: true,
+  guarantee: 'exactly-once: one storage transaction holds outputs, changelogs and offsets',
+  store: 'level',
+  directory: '/data/worker-0',
+  topics: { orders: 8, alerts: 1 },
+  partitions: 9,
+  tasks: ['orders/0', 'orders/1'],
+  web: 'http://127.0.0.1:6066',
+  pid: 7
+}
+
+test('the report has a row for each thing, and says what nobody chose', () => {
+  assert.equal(
+    reportText(report),
+    `app       shop, pid 7
+broker    embedded:./.tailrace/log (the default: no broker was named)
+guarantee exactly-once: one storage transaction holds outputs, changelogs and offsets
+store     level in /data/worker-0
+topics    orders (8), alerts (1)
+tasks     2 of this worker
+web       http://127.0.0.1:6066`
+  )
+})
+
+test('what is not there is said', () => {
+  const bare = reportText({
+    ...report,
+    isBrokerDefault: false,
+    store: 'memory',
+    directory: undefined,
+    topics: {},
+    tasks: [],
+    web: undefined
+  })
+  assert.match(bare, /^broker {4}embedded:\.\/\.tailrace\/log$/m)
+  assert.match(bare, /^store {5}memory$/m)
+  assert.match(bare, /^topics {4}none$/m)
+  assert.match(bare, /^tasks {5}none yet$/m)
+  assert.match(bare, /^web {7}none$/m)
+})
+
+type Restoring = Omit<NonNullable<TaskStatus['restore']>, 'recordsPerSecond'>
+
+function status(...restored: readonly (Restoring | 'done')[]): WorkerStatus {
+  const tasks = restored.map((one, partition): TaskStatus => {
+    const isDone = one === 'done'
+    return {
+      id: `t/${partition}`,
+      partition,
+      state: isDone ? 'running' : 'restoring',
+      restore: isDone ? undefined : { ...one, recordsPerSecond: 100 },
+      lag: 0,
+      positions: {},
+      finished: 0,
+      streamTime: null,
+      openEvent: undefined
+    }
+  })
+  return {
+    state: 'starting',
+    isReady: false,
+    reason: 'tables are being restored',
+    memberId: 'm',
+    generation: 1,
+    isLeader: false,
+    leaderEpoch: undefined,
+    tasks,
+    counters: newCounters()
+  }
+}
+
+test('restore progress: tasks done, records left, and the longest time that is known', () => {
+  assert.equal(restoreText(status('done', 'done')), undefined)
+  assert.equal(
+    restoreText(
+      status(
+        'done',
+        { records: 5, remaining: 900, etaMs: 3_000 },
+        {
+          records: 9,
+          remaining: 100,
+          etaMs: 9_000
+        }
+      )
+    ),
+    'restored  1 of 3 tasks, 1000 records left, about 9s'
+  )
+  assert.equal(
+    restoreText(status({ records: 0, remaining: 10, etaMs: undefined })),
+    'restored  0 of 1 tasks, 10 records left'
+  )
+})
