@@ -43,7 +43,7 @@ import { AppRunner, type StartOptions, type Worker } from './runner.ts'
 export type TopicOf<KS, VS> = Topic<
   KS extends Schema ? OutputOf<KS> : string | null,
   VS extends Schema ? OutputOf<VS> : unknown,
-  KS extends Schema ? InputOf<KS> : string | null | undefined,
+  KS extends Schema ? InputOf<KS> : string | null,
   VS extends Schema ? InputOf<VS> : unknown
 >
 
