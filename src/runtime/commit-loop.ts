@@ -11,7 +11,7 @@ import { Sender } from './sender.ts'
 import type { TaskSet } from './task-set.ts'
 import { Upkeep } from './upkeep.ts'
 
-export interface CommitLoopParts extends CommitParts {
+export interface CommitLoopParts extends Omit<CommitParts, 'within'> {
   readonly transport: Transport
   readonly transactionalId: string
   readonly clock: Clock
@@ -26,6 +26,7 @@ export interface CommitLoopParts extends CommitParts {
 
 /** Restarts without one successful commit between them, after which the worker gives up. */
 const restartsMax = 5
+const reopenPauseMs = 200
 
 export class CommitLoop {
   readonly #parts: CommitLoopParts
@@ -106,7 +107,8 @@ export class CommitLoop {
     if (sender === undefined) return
     const set = this.#parts.tasks()
     try {
-      const lost = await this.#within(commitTasks(set.committable, sender, this.#parts))
+      const within = <T>(work: Promise<T>): Promise<T> => this.#within(work)
+      const lost = await commitTasks(set.committable, sender, { ...this.#parts, within })
       for (const task of lost) this.#drop(task, set)
       this.#restartsInARow = 0
       await this.#parts.upkeep.afterCommit(set.committable)
@@ -131,7 +133,7 @@ export class CommitLoop {
     set.drop(task)
   }
 
-  async #within(commit: Promise<readonly OpenTask[]>): Promise<readonly OpenTask[]> {
+  async #within<T>(work: Promise<T>): Promise<T> {
     const { clock, timeoutMs } = this.#parts
     let cancel = (): void => undefined
     const late = new Promise<never>((_, reject) => {
@@ -145,7 +147,7 @@ export class CommitLoop {
       })
     })
     try {
-      return await Promise.race([commit, late])
+      return await Promise.race([work, late])
     } finally {
       cancel()
     }
@@ -164,9 +166,27 @@ export class CommitLoop {
       return
     }
     const careful = error instanceof UnencodableTask ? error.task : undefined
+    // Before anything is awaited: nothing of theirs may get into the next transaction.
+    set.suspendAll(careful, error instanceof UnencodableTask ? error.cause : error)
     await this.#sender?.close().catch(() => undefined)
-    await this.#openSender()
-    set.restartAll(careful, error instanceof UnencodableTask ? error.cause : error)
+    await this.#reopenSender()
+    set.resumeAll()
+  }
+
+  // Tasks wait meanwhile, so a log that is away for a moment costs no more than that moment.
+  async #reopenSender(): Promise<void> {
+    const { clock, dispatcher, timeoutMs } = this.#parts
+    const until = clock.monotonic() + timeoutMs
+    for (;;) {
+      try {
+        await this.#openSender()
+        return
+      } catch (error) {
+        if (this.#isStopped || clock.monotonic() >= until) throw error
+        dispatcher.log.warn({ err: error }, 'no transaction can be begun; trying again')
+        await pause(clock, reopenPauseMs)
+      }
+    }
   }
 }
 

@@ -16,6 +16,8 @@ export interface CommitParts {
   readonly counters: Counters
   /** Identity of each changelog topic, for checkpoints. */
   readonly topicIdOf: (topic: string) => string
+  /** Rejects when the log takes too long. */
+  readonly within: <T>(work: Promise<T>) => Promise<T>
 }
 
 /** A commit that cannot succeed because of what one task wrote. */
@@ -39,12 +41,14 @@ export async function commitTasks(
   sender: Sender,
   parts: CommitParts
 ): Promise<readonly OpenTask[]> {
+  sender.check()
   const cuts = tasks.filter(hasProgress).map(cutOf)
   if (cuts.length === 0) return []
   for (const cut of cuts) appendCut(cut, sender, parts)
   sender.seal()
   failpoint('commit.frozen')
-  const report = await sender.end()
+  // Not the store write: once begun it takes hold, and a restore must not begin beside it.
+  const report = await parts.within(sender.end())
   failpoint('commit.ended')
   const fenced = new Set(report.fenced)
   const kept = cuts.filter((cut) => !fenced.has(cut.task.owned.task))

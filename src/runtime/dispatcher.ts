@@ -70,6 +70,11 @@ export class Dispatcher implements TaskHost {
     this.#sender = sender
   }
 
+  /** What the task sent and did not commit never happened. */
+  forget(task: string): void {
+    this.#sender?.forget(task)
+  }
+
   partitionsOf(topic: string): number {
     return this.#parts.partitionsOf(topic)
   }

@@ -21,6 +21,8 @@ export interface IntakeParts {
 interface Fed {
   readonly queue: PartitionQueue
   readonly task: Schedulable
+  /** The first fetch whose chunks are its own: one under way may answer an earlier opening. */
+  readonly firstFetch: number
 }
 
 // One answer's bytes: larger ones only make the loop parse longer before others have their turn.
@@ -33,6 +35,7 @@ export class Intake {
   readonly #parts: IntakeParts
   readonly #fed = new Map<string, Fed>()
   #isStopped = false
+  #fetch = 0
   #running: Promise<void> = Promise.resolve()
 
   constructor(parts: IntakeParts) {
@@ -44,15 +47,18 @@ export class Intake {
   }
 
   add(task: Schedulable): void {
-    for (const queue of task.queues) this.#fed.set(keyOf(queue), { queue, task })
-    this.#parts.fetcher.add(
-      task.queues.map((queue) => ({
-        topic: queue.topic,
-        partition: queue.partition,
-        offset: queue.fetchPosition
-      }))
-    )
+    const firstFetch = this.#fetch + 1
+    for (const queue of task.queues) this.#fed.set(keyOf(queue), { queue, task, firstFetch })
+    for (const queue of task.queues) this.#fetchFrom(queue)
     this.#parts.fetcher.wake()
+  }
+
+  // Added anew, not sought: an empty partition must answer once more.
+  #fetchFrom(queue: PartitionQueue): void {
+    const { fetcher } = this.#parts
+    const { fetchPosition: offset, partition, topic } = queue
+    fetcher.add([{ topic, partition, offset }])
+    if (queue.isPaused) fetcher.pause(queue)
   }
 
   remove(task: Schedulable): void {
@@ -82,6 +88,7 @@ export class Intake {
     const { clock, fetcher, fetchBytesMax, onError } = this.#parts
     const limits = { bytesMax: Math.min(fetchBytes, fetchBytesMax), waitMaxMs: fetchWaitMs }
     while (!this.#isStopped) {
+      this.#fetch++
       try {
         const chunks = await fetcher.fetch(limits)
         if (chunks.length > 0) failpoint('fetch.received')
@@ -90,6 +97,8 @@ export class Intake {
       } catch (error) {
         if (this.#isStopped) return
         onError(error)
+        // The answer that was lost may have moved the fetcher: records would be left out.
+        for (const { queue } of this.#fed.values()) this.#fetchFrom(queue)
         await pause(clock, errorPauseMs)
       }
     }
@@ -98,7 +107,11 @@ export class Intake {
   #take(chunk: FetchedChunk): void {
     const fed = this.#fed.get(keyOf(chunk))
     if (fed === undefined) return
-    const { queue, task } = fed
+    const { firstFetch, queue, task } = fed
+    if (this.#fetch < firstFetch) {
+      this.#fetchFrom(queue)
+      return
+    }
     if (chunk.outOfRange !== undefined) {
       if (chunk.outOfRange.position !== queue.fetchPosition) return
       const offset = this.#parts.onOutOfRange(queue, chunk)
@@ -107,8 +120,6 @@ export class Intake {
       this.#parts.fetcher.seek({ topic: queue.topic, partition: queue.partition, offset })
       return
     }
-    // A chunk asked for before a task was opened afresh does not belong to its new queue.
-    if (chunk.bytes.length > 0 && chunk.nextOffset <= queue.fetchPosition) return
     queue.push(chunk)
     if (!queue.isPaused && this.#isFull(queue, 1)) {
       queue.isPaused = true

@@ -1,6 +1,6 @@
 // Data plane. The open transaction of a worker: outputs go in when their record is accepted; while
 // a commit ends, those of later records wait for the next transaction.
-import { invariant } from '../core/errors.ts'
+import { invariant, TailraceError } from '../core/errors.ts'
 import type {
   OutgoingRecord,
   TaskCommit,
@@ -18,6 +18,9 @@ export class Sender {
   #isEnding = false
   #held: Held[] = []
   #heldBytes = 0
+  /** Tasks whose outputs are in the open transaction. */
+  readonly #written = new Set<string>()
+  #isSpoiled = false
 
   constructor(producer: TransactionalProducer) {
     this.#producer = producer
@@ -38,6 +41,7 @@ export class Sender {
 
   /** Outputs of an accepted record. */
   accept(task: string, records: readonly OutgoingRecord[]): void {
+    if (!this.#isEnding) this.#written.add(task)
     for (const record of records) {
       if (!this.#isEnding) {
         this.#producer.append(task, record)
@@ -57,10 +61,28 @@ export class Sender {
     this.#producer.commitOffsets(commit)
   }
 
+  /** A task was taken away: what it sent and did not commit must never be seen. */
+  forget(task: string): void {
+    this.#held = this.#held.filter((one) => one.task !== task)
+    // While a transaction ends, the task's offsets are in it too, and fence it.
+    if (this.#written.has(task)) this.#isSpoiled = true
+  }
+
+  /** @throws TAILRACE_TRANSPORT_FENCED when the open transaction must not be committed */
+  check(): void {
+    if (!this.#isSpoiled) return
+    throw new TailraceError(
+      'TAILRACE_TRANSPORT_FENCED',
+      'the open transaction holds outputs of a task that was taken away',
+      { isDefinite: true }
+    )
+  }
+
   /** From here on outputs belong to the next transaction. */
   seal(): void {
     invariant(!this.#isEnding, 'two commits at once')
     this.#isEnding = true
+    this.#written.clear()
   }
 
   /** Ends the sealed transaction; then opens the next one with what was held back meanwhile. */
@@ -73,7 +95,9 @@ export class Sender {
     this.#held = []
     this.#heldBytes = 0
     for (const { task, record } of held) {
-      if (!lost.has(task)) this.#producer.append(task, record)
+      if (lost.has(task)) continue
+      this.#written.add(task)
+      this.#producer.append(task, record)
     }
     return report
   }

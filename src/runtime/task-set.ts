@@ -41,6 +41,10 @@ export class TaskSet {
   readonly #parts: TaskSetParts
   readonly #slots = new Map<string, Slot>()
   /** Offsets until which a task checks its writes early, after one of them failed a commit. */
+  /** Owned, and closed until the commit that failed is cleared up. */
+  #suspended: readonly OwnedTask[] = []
+  /** Earlier openings of a task that have not ended yet: two restores must not meet. */
+  readonly #ending = new Map<string, Promise<void>>()
   readonly #careful = new Map<string, ReadonlyMap<string, number>>()
   #leader: OwnedTask | undefined
   #isClosed = false
@@ -82,6 +86,7 @@ export class TaskSet {
     for (const [id, { task }] of this.#slots) {
       if (owned.get(id)?.epoch !== task.owned.epoch) this.drop(task)
     }
+    this.#suspended = []
     for (const one of owned.values()) {
       if (this.#slots.has(one.task)) continue
       this.#open(one)
@@ -124,6 +129,7 @@ export class TaskSet {
     const { opening } = this.#parts
     await this.#parts.quiesce()
     await this.#parts.cleanup.settled(task)
+    await this.#ending.get(task.owned.task)
     if (slot.abort.signal.aborted) return
     await positionTask(task, this.#parts.group, opening)
     await restore(
@@ -163,8 +169,17 @@ export class TaskSet {
   async #handOver(slots: readonly Slot[]): Promise<void> {
     await this.#drain(slots, this.#parts.drainTimeoutMs)
     await this.#parts.commit()
-    for (const { task } of slots) this.drop(task)
-    await this.#parts.release(slots.map(({ task }) => task.owned.task))
+    // A task given anew meanwhile is another matter; one begun again by a failed commit is not.
+    const over = slots.filter(({ task: { owned } }) => {
+      const now = this.#slots.get(owned.task)?.task
+      return now === undefined || now.owned.epoch === owned.epoch
+    })
+    const ids = over.map(({ task }) => task.owned.task)
+    for (const id of ids) {
+      const task = this.find(id)
+      if (task !== undefined) this.drop(task)
+    }
+    await this.#parts.release(ids)
   }
 
   async #drain(slots: readonly Slot[], timeoutMs: number): Promise<void> {
@@ -195,6 +210,13 @@ export class TaskSet {
     slot.abort.abort()
     task.state = 'closed'
     task.run.abandon()
+    this.#parts.dispatcher.forget(task.owned.task)
+    const id = task.owned.task
+    const before = this.#ending.get(id)
+    const ending = Promise.all([before, slot.opened]).then(() => {
+      if (this.#ending.get(id) === ending) this.#ending.delete(id)
+    })
+    this.#ending.set(id, ending)
     this.#parts.intake.remove(task.run)
     for (const shard of task.shards) shard.cache.close()
     this.#parts.cleanup.leave(task)
@@ -205,19 +227,29 @@ export class TaskSet {
     for (const task of this.tasks) this.drop(task)
   }
 
-  /** Every task begins again at its last commit; a careful one looks for what failed it. */
-  restartAll(careful: OpenTask | undefined, cause: unknown): void {
+  /** Every task ends; each begins again at its last commit when `resumeAll` is called. */
+  suspendAll(careful: OpenTask | undefined, cause: unknown): void {
     const { log } = this.#parts.dispatcher
     log.warn({ err: cause }, `tasks begin again at their last commit: ${messageOf(cause)}`)
-    const tasks = this.tasks
+    const { tasks } = this
     for (const task of tasks) {
       if (task === careful) {
+        // It looks for what failed it: until there, writes are checked as they are accepted.
         const until = task.run.queues.map((queue) => [queue.topic, queue.position] as const)
         this.#careful.set(task.owned.task, new Map(until))
       }
-      const { owned } = task
       this.drop(task)
-      this.#open(owned)
+    }
+    this.#suspended = tasks.map((task) => task.owned)
+  }
+
+  /** Unless the group has said meanwhile what is to be open. */
+  resumeAll(): void {
+    const suspended = this.#suspended
+    this.#suspended = []
+    if (this.#isClosed) return
+    for (const owned of suspended) {
+      if (!this.#slots.has(owned.task)) this.#open(owned)
     }
   }
 }

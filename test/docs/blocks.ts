@@ -48,4 +48,7 @@ const uses = (code: string, name: string): boolean =>
   new RegExp(String.raw`(?<![\w.'"-])${name}(?![\w'"-])`).test(code)
 
 const declares = (code: string, name: string): boolean =>
-  new RegExp(String.raw`^(?:export )?(?:const|let|function|class|import) (?:\{.*)?\b${name}\b`, 'm').test(code)
+  new RegExp(
+    String.raw`^(?:export )?(?:const|let|function|class|import) (?:\{.*)?\b${name}\b`,
+    'm'
+  ).test(code)
