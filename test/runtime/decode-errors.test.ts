@@ -140,7 +140,7 @@ test('a null key is fine without a key schema, and a bad record with one', async
   await worker.stop()
 })
 
-test('an asynchronous schema is awaited, in order, and its refusals are decode errors', async () => {
+test('an asynchronous schema is awaited in order; its refusals are decode errors', async () => {
   const log = new TestLog()
   const app = createApp({ id: 'app', broker: 'memory:', onError: skip })
   const slow = z.number().refine(async (n) => {
