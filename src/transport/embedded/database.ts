@@ -53,7 +53,6 @@ export class Database {
       const opened = new DatabaseSync(options.file, { timeout: 0 })
       db = opened
       const database = new Database(opened, options)
-      checkSqliteVersion(String(database.get('SELECT sqlite_version() AS version')?.['version']))
       await database.attempt(() => database.#prepare())
       return database
     } catch (error) {
@@ -188,6 +187,7 @@ export class Database {
   }
 
   #prepare(): void {
+    checkSqliteVersion(String(this.get('SELECT sqlite_version() AS version')?.['version']))
     // Looked at before anything is changed: another application's file stays as it was.
     this.#refuseForeign()
     const { synchronous, schema } = this.#options

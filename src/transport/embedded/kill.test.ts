@@ -9,7 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { record, recordsOf, taskOf, TransportScene } from '../../conformance/transport-scene.ts'
 import type { FailpointLabel } from '../../port/failpoint.ts'
@@ -156,11 +156,13 @@ class Copier {
   }
 }
 
+const started = new Set<Process>()
+
 /** Another process of this file; its lines are collected until it is gone. */
 class Process {
   readonly lines: string[] = []
   readonly #child: ChildProcess
-  readonly #gone: Promise<string | null>
+  readonly #gone: Promise<string | number | null>
 
   constructor(directory: string, role: string, name: string) {
     const file = fileURLToPath(import.meta.url)
@@ -173,17 +175,25 @@ class Process {
     const lines = createInterface({ input: this.#child.stdout })
     lines.on('line', (line) => this.lines.push(line))
     this.#gone = new Promise((resolve) => {
-      this.#child.on('close', (_, signal) => resolve(signal))
+      this.#child.on('close', (code, signal) => resolve(signal ?? code))
     })
+    started.add(this)
   }
 
-  ended(): Promise<string | null> {
+  /** Kills what a failed test left: the run would wait for it. */
+  static async killAll(): Promise<void> {
+    for (const one of started) await one.kill()
+  }
+
+  /** The signal that ended it, or its exit code. */
+  ended(): Promise<string | number | null> {
     return this.#gone
   }
 
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.#gone
+    started.delete(this)
   }
 
   /** Resolves with the line number `count`. */
@@ -222,6 +232,8 @@ async function valuesOf(scene: TransportScene, topic: string): Promise<string[]>
 }
 
 function killTests(): void {
+  after(() => Process.killAll())
+
   for (const label of ['embedded.write.bytes', 'embedded.write.committed'] as const) {
     test(`a process killed at ${label} leaves all of its transaction, or nothing`, () =>
       inLog(async (scene, directory) => {
@@ -290,18 +302,22 @@ function killTests(): void {
     const parent = await mkdtemp(join(tmpdir(), 'tailrace-found-'))
     const directory = join(parent, 'log')
     const founders = Array.from({ length: 8 }, (_, i) => new Process(directory, 'found', `p${i}`))
-    for (const founder of founders) assert.equal(await founder.ended(), null)
+    const ends = await Promise.all(founders.map((founder) => founder.ended()))
+    assert.deepEqual(ends, Array(8).fill(0))
     const ids = new Set(founders.flatMap(({ lines }) => lines))
     assert.equal(ids.size, 1, 'the topic was made once')
     const transport = createEmbeddedTransport({ directory, clock: realClock })
     await transport.open()
-    const log = { clock: realClock, connect: notUsed, dispose: () => transport.close() }
-    const scene = new TransportScene(log, transport, { sessionTimeoutMs: 3_000 })
-    const values = await valuesOf(scene, 'in')
-    assert.equal(values.length, 1_600)
-    assert.equal(new Set(values).size, 1_600)
-    await transport.close()
-    await rm(parent, { recursive: true })
+    try {
+      const log = { clock: realClock, connect: notUsed, dispose: () => transport.close() }
+      const scene = new TransportScene(log, transport, { sessionTimeoutMs: 3_000 })
+      const values = await valuesOf(scene, 'in')
+      assert.equal(values.length, 1_600)
+      assert.equal(new Set(values).size, 1_600)
+    } finally {
+      await transport.close()
+      await rm(parent, { recursive: true })
+    }
   })
 
   test('tasks of a killed member go on elsewhere', { timeout: 30_000 }, (context) =>
