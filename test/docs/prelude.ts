@@ -25,6 +25,7 @@ export const views = app.table('views', {
   initial: () => 0,
   window: tumbling('1m', { grace: '10s' })
 })
+export const files = app.topic('files', { value: z.object({ path: z.string() }) })
 export const alerts = app.topic('alerts', { key: z.string(), value: z.object({ why: z.string() }) })
 
 /** Something that takes its time and may fail. */
