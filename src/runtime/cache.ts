@@ -46,13 +46,19 @@ export class CacheBudget {
   }
 }
 
+interface CachedWindow {
+  readonly rows: Map<string, Entry>
+  /** Every row it has is here: what is not here is not in the store either. */
+  isWhole: boolean
+}
+
 /** Rows of one shard: by window, then by key (joined keys cost twice as much). */
 export class ShardCache {
   readonly #budget: CacheBudget
-  readonly #windows = new Map<number, Map<string, Entry>>()
+  readonly #windows = new Map<number, CachedWindow>()
   // The window looked at last: events come in runs of one window.
   #lastStart = Number.NaN
-  #lastWindow: Map<string, Entry> = new Map()
+  #lastWindow: CachedWindow = { rows: new Map(), isWhole: false }
   bytes = 0
 
   constructor(budget: CacheBudget) {
@@ -65,21 +71,27 @@ export class ShardCache {
   }
 
   getText(windowStart: number, text: string): Entry | undefined {
-    return this.#window(windowStart)?.get(text)
+    return this.#window(windowStart)?.rows.get(text)
   }
 
-  add(entry: Entry, text: string): void {
+  /** True when the store need not be asked for a row of this window that is not here. */
+  isWhole(windowStart: number): boolean {
+    return this.#window(windowStart)?.isWhole === true
+  }
+
+  /** `isStored`: the store may hold rows of this window that are not here. */
+  add(entry: Entry, text: string, { isStored }: { readonly isStored: boolean }): void {
     let window = this.#window(entry.windowStart)
     if (window === undefined) {
-      window = new Map()
+      window = { rows: new Map(), isWhole: !isStored }
       this.#windows.set(entry.windowStart, window)
     }
-    window.set(text, entry)
+    window.rows.set(text, entry)
     this.bytes += entry.sizeBytes
     this.#budget.charge(entry.sizeBytes)
   }
 
-  #window(start: number): Map<string, Entry> | undefined {
+  #window(start: number): CachedWindow | undefined {
     if (start === this.#lastStart) return this.#lastWindow
     const window = this.#windows.get(start)
     if (window !== undefined) {
@@ -96,7 +108,7 @@ export class ShardCache {
   /** Rows whose accepted state differs from the store's: what a scan must lay over it. */
   *unstored(): Iterable<Entry> {
     for (const window of this.#windows.values()) {
-      for (const entry of window.values()) if (isHeld(entry)) yield entry
+      for (const entry of window.rows.values()) if (isHeld(entry)) yield entry
     }
   }
 
@@ -115,17 +127,18 @@ export class ShardCache {
     const window = this.#windows.get(start)
     if (window === undefined) return 0
     let freed = 0
-    for (const [text, entry] of window) {
+    for (const [text, entry] of window.rows) {
       if (freed >= bytesWanted) break
       if (isHeld(entry)) continue
       if (entry.isRecent) {
         entry.isRecent = false
         continue
       }
-      window.delete(text)
+      window.rows.delete(text)
+      window.isWhole = false
       freed += entry.sizeBytes
     }
-    if (window.size === 0) this.#drop(start)
+    if (window.rows.size === 0) this.#drop(start)
     return freed
   }
 
@@ -133,13 +146,14 @@ export class ShardCache {
   forgetBefore(horizon: number): void {
     for (const [start, window] of this.#windows) {
       if (start >= horizon) continue
-      for (const [text, entry] of window) {
+      for (const [text, entry] of window.rows) {
         if (isHeld(entry)) continue
-        window.delete(text)
+        window.rows.delete(text)
+        window.isWhole = false
         this.bytes -= entry.sizeBytes
         this.#budget.charge(-entry.sizeBytes)
       }
-      if (window.size === 0) this.#drop(start)
+      if (window.rows.size === 0) this.#drop(start)
     }
   }
 

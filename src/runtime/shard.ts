@@ -88,16 +88,17 @@ export class Shard {
     const text = typeof key === 'string' ? key : Buffer.from(bytes).toString('latin1')
     const known = typeof key === 'string' ? undefined : this.#cache.getText(windowStart, text)
     if (known !== undefined) return known
-    const value = this.#read(this.rowKey(windowStart, bytes), windowStart)
+    const { storedWindows } = this.#parts
+    const isStored = storedWindows === undefined || storedWindows.has(windowStart)
+    const isAsked = isStored && !this.#cache.isWhole(windowStart)
+    const value = isAsked ? this.#read(this.rowKey(windowStart, bytes)) : absent
     const entry = new Entry(key, bytes, windowStart, value)
-    this.#cache.add(entry, text)
+    this.#cache.add(entry, text, { isStored })
     return entry
   }
 
-  #read(rowKey: Uint8Array, windowStart: number): unknown {
-    const { storedWindows, store } = this.#parts
-    if (storedWindows !== undefined && !storedWindows.has(windowStart)) return absent
-    const row = store.get(this.id, rowKey)
+  #read(rowKey: Uint8Array): unknown {
+    const row = this.#parts.store.get(this.id, rowKey)
     return row === undefined ? absent : this.decodeRow(row)
   }
 
