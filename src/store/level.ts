@@ -64,6 +64,10 @@ class LevelStore implements Store {
 
   async open(identity: StoreIdentity): Promise<void> {
     invariant(this.#db === undefined, `store ${this.#directory} is opened twice`)
+    // Before LevelDB makes it, with rights for everybody: it opens by itself at the next tick.
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw directoryError(error, this.#directory)
+    })
     const db: Database = new ClassicLevel(this.#directory, {
       keyEncoding: 'view',
       valueEncoding: 'view',
@@ -71,8 +75,6 @@ class LevelStore implements Store {
       writeBufferSize: this.#memtableBytes
     })
     try {
-      // Before LevelDB makes it, with rights for everybody.
-      await mkdir(this.#directory, { recursive: true, mode: 0o700 })
       await db.open()
       await claimIdentity(db, { identity, directory: this.#directory })
       this.#checkpoints = await this.#readCheckpoints(db)
