@@ -2,45 +2,46 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, suite, test } from 'node:test'
 import { promisify } from 'node:util'
 import { Program } from '../examples/program.ts'
-import { type Block, blocksOf, expectedOf, moduleOf } from './docs/blocks.ts'
-import { readTree, root } from './house/source.ts'
+import { type Block, blocksOf, examplesOf, expectedOf, moduleOf } from './docs/blocks.ts'
+import { installedFolder } from './docs/folder.ts'
+import { isShipped, readTree, root } from './house/source.ts'
 
-const pages = readTree()
-  .map(({ path }) => path)
-  .filter((path) => path.endsWith('.md'))
-const blocks = pages.flatMap((page) => blocksOf(page, join(root, page)))
+const paths = readTree().map(({ path }) => path)
+const pages = paths.filter((path) => path.endsWith('.md'))
+const blocks = [
+  ...pages.flatMap((page) => blocksOf(page, join(root, page))),
+  ...paths.filter(isShipped).flatMap((path) => examplesOf(path, join(root, path)))
+]
+// The README's own program has a test of its own.
+const programs = blocks.filter(({ isProgram, page }) => isProgram && page !== 'README.md')
 const fileOf = (block: Block): string =>
-  `${block.page.replace(/\.md$/, '').replaceAll(/[^a-z0-9]+/gi, '-')}-${block.line}.ts`
+  `${block.page.replace(/\.(?:md|ts)$/, '').replaceAll(/[^a-z0-9]+/gi, '-')}-${block.line}.ts`
 
 let folder: string
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tailrace-docs-'))
-  // As installed by a user: the package and its tools are found by name.
-  await mkdir(join(folder, 'node_modules'))
-  const link = (to: string, name: string): Promise<void> =>
-    symlink(to, join(folder, 'node_modules', name), 'junction')
-  await link(root, 'tailrace')
-  for (const name of ['zod', '@types']) await link(join(root, 'node_modules', name), name)
-  await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
+  folder = await installedFolder()
   await copyFile(join(root, 'test/docs/prelude.ts'), join(folder, 'prelude.ts'))
   for (const block of blocks) await writeFile(join(folder, fileOf(block)), moduleOf(block))
 })
 
 after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
 
-test('there are pages and programs', () => {
-  assert.ok(blocks.length > 15, `${blocks.length} blocks`)
-  assert.ok(blocks.filter((block) => block.isProgram).length > 5)
+test('there are pages, examples and programs', () => {
+  const guide = pages.filter((page) => page.startsWith('docs/guide/'))
+  const silent = guide.filter((page) => !blocks.some((block) => block.page === page))
+  // Tables of names and of commands; everything else shows its code.
+  assert.deepEqual(silent, ['docs/guide/cli.md', 'docs/guide/from-faust.md'])
+  assert.ok(programs.length > 5, `${programs.length} programs`)
+  assert.ok(blocks.some(({ page }) => page.startsWith('src/')))
 })
 
-test('every ts block compiles', async () => {
+test('every ts block compiles', { timeout: 300_000 }, async () => {
   const config = {
     extends: join(root, 'tsconfig.json'),
     compilerOptions: { rootDir: '/', typeRoots: ['./node_modules/@types'] },
@@ -66,42 +67,47 @@ function located(said: string): string {
   })
 }
 
-for (const block of blocks.filter(({ isProgram }) => isProgram)) {
-  test(`the program in ${block.page}:${block.line} prints what it says`, async (t) => {
-    const expected = expectedOf(block)
-    assert.ok(expected.length > 0, 'it has lines "// → …"')
-    const program = new Program(t, {
-      command: `npx node --conditions=tailrace-source ${fileOf(block)}`,
-      folder,
-      timeoutMs: 30_000,
-      environment: { TAILRACE_BROKER: 'memory:' }
+suite('programs', { concurrency: 2 }, () => {
+  for (const block of programs) {
+    test(`${block.page}:${block.line} prints what it says`, { timeout: 120_000 }, async (t) => {
+      const expected = expectedOf(block)
+      assert.ok(expected.length > 0, 'it has lines "// → …"')
+      const program = new Program(t, {
+        command: `npx node --conditions=tailrace-source ${fileOf(block)}`,
+        folder,
+        environment: { TAILRACE_BROKER: 'memory:' }
+      })
+      await program.until(() => isPrinted(expected, program.lines), String(expected))
+      const isWorker = /\bapp\.main\(\)/.test(block.code)
+      const exit = await (isWorker ? program.end('SIGTERM') : program.exited)
+      assert.deepEqual(exit, { code: 0, signal: null }, program.lines.join('\n'))
     })
-    let next = 0
-    let seen = 0
-    const printedAll = (): boolean => {
-      for (; seen < program.lines.length && next < expected.length; seen++) {
-        if (expected[next]?.test(program.lines[seen] ?? '') === true) next++
-      }
-      return next === expected.length
-    }
-    await program.until(printedAll, String(expected))
-    const isWorker = /\bapp\.main\(\)/.test(block.code)
-    const exit = await (isWorker ? program.end('SIGTERM') : program.exited)
-    assert.deepEqual(exit, { code: 0, signal: null }, program.lines.join('\n'))
-  })
+  }
+})
+
+/** True when the lines hold all that is expected, in its order; others may stand between. */
+function isPrinted(expected: readonly RegExp[], lines: readonly string[]): boolean {
+  let next = 0
+  for (const line of lines) if (expected[next]?.test(line) === true) next++
+  return next === expected.length
 }
 
 test('every link inside the docs leads to something', () => {
-  const broken = pages.flatMap((page) => {
-    const text = readFileSync(join(root, page), 'utf8').replaceAll(/```[\s\S]*?```/g, '')
-    const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
-    return links
+  const broken = pages.flatMap((page) =>
+    linksOf(page)
       .filter((target) => !/^[a-z]+:/.test(target))
       .filter((target) => !leads(page, target))
       .map((target) => `${page}: ${target}`)
-  })
+  )
   assert.deepEqual(broken, [])
 })
+
+const proseOf = (page: string): string =>
+  readFileSync(join(root, page), 'utf8').replaceAll(/^```[^]*?^```$/gm, '')
+
+/** Targets of `[text](target)`, also of a text that goes over a line. */
+const linksOf = (page: string): string[] =>
+  [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
 
 function leads(page: string, target: string): boolean {
   const [file = '', anchor] = target.split('#')
@@ -115,5 +121,43 @@ function leads(page: string, target: string): boolean {
 const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()
-    .replaceAll(/[^\w\s-]/g, '')
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
     .replaceAll(' ', '-')
+
+test('every page of the docs is reached from the README', () => {
+  const reached = new Set(['README.md'])
+  for (const page of reached) {
+    for (const target of linksOf(page)) {
+      const path = join(dirname(page), target.replace(/#.*/, '')).replaceAll('\\', '/')
+      if (pages.includes(path)) reached.add(path)
+    }
+  }
+  const lost = pages.filter((page) => page.startsWith('docs/') && !reached.has(page))
+  assert.deepEqual(lost, [])
+})
+
+test('every path that the docs name is there', () => {
+  const named = /`((?:src|test|docs|examples|bench|scripts|tools|types|bin)\/[^`\s*{}<>…]+)`/g
+  const missing = pages.flatMap((page) =>
+    [...proseOf(page).matchAll(named)]
+      .map(([, path = '']) => path)
+      .filter((path) => !existsSync(join(root, path)))
+      .map((path) => `${page}: ${path}`)
+  )
+  assert.deepEqual(missing, [])
+})
+
+test('DESIGN.md names every folder of src, and no file that is not there', () => {
+  const text = proseOf('DESIGN.md')
+  const folders = new Set(paths.filter(isShipped).map((path) => `${dirname(path)}/`))
+  folders.delete('src/')
+  assert.deepEqual(
+    [...folders].filter((one) => !text.includes(`\`${one}\``)),
+    []
+  )
+  const named = [...text.matchAll(/`([\w./-]+\.ts)`/g)].map(([, name = '']) => name)
+  assert.deepEqual(
+    named.filter((name) => !paths.some((path) => path === name || path.endsWith(`/${name}`))),
+    []
+  )
+})

@@ -29,6 +29,17 @@ export function blocksOf(page: string, path: string): Block[] {
   return blocks
 }
 
+/** Every `@example` of a source file: the code up to the next tag or the end of the comment. */
+export function examplesOf(page: string, path: string): Block[] {
+  const source = readFileSync(path, 'utf8')
+  const form = /^ *\* @example\n((?: *\*(?!\/)(?! @).*\n)+)/gm
+  return [...source.matchAll(form)].map((match) => {
+    const text = match[1] ?? ''
+    const line = source.slice(0, match.index + match[0].indexOf(text)).split('\n').length
+    return { page, line, code: text.replaceAll(/^ *\* ?/gm, '').trimEnd(), isProgram: false }
+  })
+}
+
 /** The block as a module: whole as it is, or with the names of the prelude that it leaves open. */
 export function moduleOf({ code, isProgram }: Block): string {
   if (isProgram || /^import .*'tailrace'$/m.test(code)) return `${code}\nexport {}\n`
