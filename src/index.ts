@@ -17,7 +17,7 @@ export {
   stop
 } from './core/decision.ts'
 export type { BackgroundContext, LateEvent } from './core/declarations.ts'
-export type { TableOptions, TopicOptions } from './core/declare.ts'
+export type { TableOptions, TopicOptions } from './core/declare-options.ts'
 export type { Duration } from './core/duration.ts'
 export type {
   Answer,

@@ -2,6 +2,7 @@
 import type { Duration } from './duration.ts'
 import { durationMs } from './duration.ts'
 import type { Event } from './event.ts'
+import { checkOptions, type Shape } from './option-check.ts'
 
 /** What happens to the failed event. Made by `retry`, `deadLetter`, `skip` and `stop`. */
 export type Decision =
@@ -32,6 +33,7 @@ export interface RetryOptions {
 
 /** Tries the event again; only its partition waits. */
 export function retry(options: RetryOptions = {}): Decision {
+  checkOptions('retry', options, retryShapes)
   return Object.freeze({
     kind: 'retry',
     times: options.times ?? 5,
@@ -39,6 +41,20 @@ export function retry(options: RetryOptions = {}): Decision {
     backoffMsMax: durationMs(options.max ?? '30s', 'retry "max"'),
     otherwise: options.otherwise
   })
+}
+
+const wait: Shape = { expected: 'a duration', fits: () => true }
+const retryShapes: { readonly [Name in keyof RetryOptions]-?: Shape } = {
+  times: {
+    expected: 'a whole number from 0',
+    fits: (times) => Number.isInteger(times) && Number(times) >= 0
+  },
+  backoff: wait,
+  max: wait,
+  otherwise: {
+    expected: 'deadLetter(…), skip or stop',
+    fits: (decision) => typeof decision === 'object' && decision !== null && 'kind' in decision
+  }
 }
 
 /** Puts the record into a dead letter topic, the app's unless one is named, and goes on. */

@@ -6,7 +6,6 @@ import type {
   BackgroundDeclaration,
   Declarations,
   GroupDeclaration,
-  LateEvent,
   SinkDeclaration,
   StreamDeclaration,
   TableDeclaration,
@@ -14,50 +13,15 @@ import type {
   TopicDeclaration
 } from './declarations.ts'
 import type { OnError } from './decision.ts'
-import { type Duration, durationMs } from './duration.ts'
+import type { TableOptions, TopicOptions } from './declare-options.ts'
+import { durationMs } from './duration.ts'
 import { TailraceError } from './errors.ts'
-import { murmur2Partitioner, type Partitioner } from './partitioner.ts'
+import { checkOptions } from './option-check.ts'
+import { groupShapes, inboxShapes, tableShapes, topicShapes } from './option-shapes.ts'
+import { murmur2Partitioner } from './partitioner.ts'
 import { nameProblem } from './problems.ts'
-import type { Schema, Slot } from './schema.ts'
+import type { Slot } from './schema.ts'
 import type { GroupOptions, StreamHost } from './stream.ts'
-import type { Window } from './window.ts'
-
-export interface TopicOptions {
-  /** Schema of the key. @default string or null */
-  readonly key?: Schema | undefined
-  /** Schema of the value. @default none: the value is `unknown` */
-  readonly value?: Schema | undefined
-  /** @default string */
-  readonly keyCodec?: Codec
-  /** @default the app's codec, json unless set */
-  readonly codec?: Codec
-  /** @default what exists, else 8 */
-  readonly partitions?: number
-  /** How long records are kept. -1: for ever. @default 7 days */
-  readonly retention?: Duration
-  /** @default 'delete' */
-  readonly cleanupPolicy?: 'delete' | 'compact' | 'compact,delete'
-  /** @default 1 in development */
-  readonly replication?: number
-  /** Further settings of the log, by Kafka's names. */
-  readonly config?: Readonly<Record<string, string>>
-  /** How the producer of this topic chooses partitions. @default murmur2, as Java's */
-  readonly partitioner?: Partitioner
-}
-
-export interface TableOptions {
-  readonly key: Schema
-  readonly value: Schema
-  readonly initial?: (() => unknown) | undefined
-  readonly window?: Window | undefined
-  readonly keyCodec?: Codec
-  readonly codec?: Codec
-  /** `partition` gives each partition rows of its own, unchecked. @default 'key' */
-  readonly scope?: 'key' | 'partition'
-  readonly partitioner?: Partitioner
-  /** Told of each event that came too late for a window. */
-  readonly onLate?: (late: LateEvent) => void
-}
 
 export interface AgentParts {
   readonly source: StreamDeclaration
@@ -113,6 +77,7 @@ export class AppDeclaration implements StreamHost {
 
   topic(name: string, options: TopicOptions): TopicDeclaration {
     this.#checkName('topic', name)
+    checkOptions(`topic "${name}"`, options, topicShapes)
     const topic: TopicDeclaration = { name, role: 'declared', ...this.#topicParts(name, options) }
     this.#topics.push(topic)
     return topic
@@ -121,6 +86,7 @@ export class AppDeclaration implements StreamHost {
   /** A topic whose name comes with the agent that reads it. */
   inbox(options: TopicOptions): TopicDeclaration {
     this.#checkOpen('an inbox')
+    checkOptions('an inbox', options, inboxShapes)
     const inbox: Mutable<TopicDeclaration> = {
       name: '',
       role: 'inbox',
@@ -132,6 +98,7 @@ export class AppDeclaration implements StreamHost {
 
   table(name: string, options: TableOptions): TableDeclaration {
     this.#checkName('table', name)
+    checkOptions(`table "${name}"`, options, tableShapes)
     const table: TableDeclaration = {
       name,
       key: { schema: options.key, codec: options.keyCodec ?? (string as Codec) },
@@ -153,6 +120,7 @@ export class AppDeclaration implements StreamHost {
     options: GroupOptions<never>
   ): GroupDeclaration {
     this.#checkName('group', name)
+    checkOptions(`groupBy "${name}"`, options, groupShapes)
     const origin = passThroughOrigin(from)
     const key: Slot = { schema: options.key, codec: options.codec ?? (string as Codec) }
     const topic: TopicDeclaration = {
@@ -210,12 +178,6 @@ export class AppDeclaration implements StreamHost {
 
   #topicParts(name: string, options: TopicOptions): Omit<TopicDeclaration, 'name' | 'role'> {
     const { partitions, retention } = options
-    if (partitions !== undefined && !(Number.isInteger(partitions) && partitions > 0)) {
-      throw new TailraceError(
-        'TAILRACE_CONFIG_INVALID',
-        `"partitions" of ${name} is ${partitions}; expected a whole number from 1`
-      )
-    }
     return {
       key: { schema: options.key, codec: options.keyCodec ?? (string as Codec) },
       value: { schema: options.value, codec: options.codec ?? this.#valueCodec },

@@ -1,6 +1,7 @@
 // Windows by event time: which panes an event falls into, and when one is closed or expired.
 import { type Duration, parseDuration } from './duration.ts'
 import { TailraceError } from './errors.ts'
+import { checkOptions, type Shape } from './option-check.ts'
 
 declare const panesOf: unique symbol
 
@@ -32,6 +33,7 @@ export interface WindowOptions {
 
 /** Windows of one size side by side: an event falls into exactly one. */
 export function tumbling(size: Duration, options: WindowOptions = {}): Window<'one'> {
+  checkOptions('tumbling window', options, { grace: span, retention: span })
   return windowOf('tumbling', { size, every: size, ...options })
 }
 
@@ -40,8 +42,12 @@ export function hopping(
   size: Duration,
   options: WindowOptions & { readonly every: Duration }
 ): Window<'many'> {
+  checkOptions('hopping window', options, { every: span, grace: span, retention: span })
   return windowOf('hopping', { size, ...options })
 }
+
+/** Whether it is a duration is said where it is read. */
+const span: Shape = { expected: 'a duration', fits: () => true }
 
 interface WindowParts extends WindowOptions {
   readonly size: Duration

@@ -15,12 +15,14 @@ import {
   type Uses
 } from '../core/agent.ts'
 import type { AgentBody, TopicDeclaration } from '../core/declarations.ts'
-import { AppDeclaration, type TableOptions, type TopicOptions } from '../core/declare.ts'
+import { AppDeclaration } from '../core/declare.ts'
+import type { TableOptions, TopicOptions } from '../core/declare-options.ts'
 import { type Duration, durationMs } from '../core/duration.ts'
 import { EngineSlot } from '../core/engine.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
-import { nearest } from '../core/problems.ts'
+import { checkOptions } from '../core/option-check.ts'
+import { agentShapes, eachShapes, taskShapes, timerShapes } from '../core/option-shapes.ts'
 import type { InputOf, OutputOf, Schema } from '../core/schema.ts'
 import { declarationOf, type Stream, streamHandle } from '../core/stream.ts'
 import { type Table, tableHandle, type TableShape } from '../core/table.ts'
@@ -189,7 +191,8 @@ export class App {
     uses: Uses<AgentSource, TableParts, TableParts, OutputParts, never, never>,
     body: AgentBody
   ): Agent<KI, VI, R, K> {
-    checkUses(name, uses)
+    const shapes = body.kind === 'each' ? eachShapes : agentShapes
+    checkOptions(`agent "${name}"`, uses, shapes)
     const { agent, addSink } = this.#declaration.agent(
       name,
       {
@@ -211,6 +214,7 @@ export class App {
     options: TimerOptions,
     run: (context: { readonly signal: AbortSignal }) => unknown
   ): void {
+    checkOptions(`timer "${name}"`, options, timerShapes)
     const everyMs = durationMs(options.every, `"every" of timer "${name}"`)
     if (everyMs < 1) refuse(`"every" of timer "${name}" must be at least 1 ms`)
     this.#declaration.timer({
@@ -228,6 +232,7 @@ export class App {
     options: TaskOptions,
     run: (context: { readonly signal: AbortSignal }) => unknown
   ): void {
+    checkOptions(`task "${name}"`, options, taskShapes)
     this.#declaration.task({ name, onLeader: options.onLeader ?? false, run })
   }
 
@@ -261,23 +266,6 @@ export class App {
 export function createApp(options: AppOptions): App {
   checkAppOptions(options)
   return new App(options)
-}
-
-const useNames = [
-  ...['source', 'tables', 'reads', 'outputs', 'onError', 'help'],
-  ...['timeout', 'concurrency']
-]
-
-function checkUses(agent: string, uses: object): void {
-  for (const name of Object.keys(uses)) {
-    if (useNames.includes(name)) continue
-    const near = nearest(name, useNames)
-    const hint = near === undefined ? '' : `; did you mean "${near}"?`
-    refuse(`agent "${agent}" has an unknown option "${name}"${hint}`)
-  }
-  if ('concurrency' in uses && uses.concurrency !== undefined && uses.concurrency !== 1) {
-    refuse(`agent "${agent}": concurrency above 1 is not in this version`)
-  }
 }
 
 function mapParts<P, D>(
