@@ -18,6 +18,10 @@ export const catalogue = {
     meaning: 'An agent returned although its partition is still assigned and records remain.',
     fix: 'Use `continue` to skip an event, and `events.stop()` to end the loop on purpose.'
   },
+  TAILRACE_AGENT_FROZEN: {
+    meaning: 'An agent changed the value of an event or of a table in place.',
+    fix: 'Make a new value: `table.update(key, (old) => ({ ...old, count: old.count + 1 }))`.'
+  },
   TAILRACE_AGENT_NO_EVENT: {
     meaning: 'A table was written or an output sent while no event of that agent was open.',
     fix: 'Write inside the loop, before asking for the next event; await what you start there.'
@@ -222,6 +226,17 @@ export class TailraceError extends Error {
     this.hint = details.hint ?? catalogue[code].fix
     this.isDefinite = details.isDefinite ?? false
     this.context = details.context ?? {}
+  }
+
+  /** The same error, told by somebody who knows where it happened. */
+  within(where: string, context: ErrorDetails['context'] = {}): TailraceError {
+    const what = this.message.slice(this.code.length + 2)
+    return new TailraceError(this.code, `${where}: ${what}`, {
+      hint: this.hint,
+      cause: this.cause ?? this,
+      isDefinite: this.isDefinite,
+      context: { ...this.context, ...context }
+    })
   }
 }
 

@@ -79,7 +79,7 @@ test('bytes: null stays null, and what the codec cannot do says which codec', ()
   )
 })
 
-test('an error of ours thrown by a codec of the user stays what it is', () => {
+test('an error of ours thrown by a codec of the user keeps its code', () => {
   const own = new TailraceError('TAILRACE_SCHEMA_TOO_LARGE', 'too large')
   const codec = {
     name: 'own',
@@ -92,5 +92,32 @@ test('an error of ours thrown by a codec of the user stays what it is', () => {
   }
   const slot: Slot = { schema: undefined, codec }
   assert.throws(() => encode(slot, 1, 'it'), own)
-  assert.throws(() => decode(slot, Buffer.alloc(1), 'it'), own)
+  // Read errors say where, since a codec cannot know it.
+  assert.throws(
+    () => decode(slot, Buffer.alloc(1), 'it'),
+    coded('TAILRACE_SCHEMA_TOO_LARGE', /^TAILRACE_SCHEMA_TOO_LARGE: it: too large$/)
+  )
+})
+
+test('a schema that throws has refused the value', async () => {
+  const throwing = (validate: () => never): Slot => ({
+    schema: { '~standard': { version: 1, vendor: 'own', validate } },
+    codec: json
+  })
+  const sync = throwing(() => {
+    throw new RangeError('no stack left')
+  })
+  const told = coded('TAILRACE_SCHEMA_INVALID', /schema of it threw .*: no stack left/)
+  assert.throws(() => validate(sync, 1, 'it'), told)
+  const later: Slot = {
+    schema: {
+      '~standard': {
+        version: 1,
+        vendor: 'own',
+        validate: () => Promise.reject(new RangeError('no stack left'))
+      }
+    },
+    codec: json
+  }
+  await assert.rejects(Promise.resolve(validate(later, 1, 'it')), told)
 })

@@ -1,7 +1,7 @@
 // Schemas: any Standard Schema describes a key or a value; a codec turns it into bytes and back.
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Codec } from './codec.ts'
-import { TailraceError } from './errors.ts'
+import { messageOf, TailraceError } from './errors.ts'
 
 /** Any schema that speaks Standard Schema v1: zod, valibot, arktype and others. */
 export type Schema<Input = unknown, Output = unknown> = StandardSchemaV1<Input, Output>
@@ -35,9 +35,33 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
  */
 export function validate(slot: Slot, value: unknown, where: string): unknown {
   if (slot.schema === undefined) return value
-  const result = slot.schema['~standard'].validate(value)
-  if (isThenable(result)) return result.then((settled) => accepted(settled, value, where))
-  return accepted(result, value, where)
+  const result = validated(slot.schema, value, where)
+  if (!isThenable(result)) return accepted(result, value, where)
+  return result.then(
+    (settled) => accepted(settled, value, where),
+    (error: unknown) => {
+      throw schemaThrew(error, where)
+    }
+  )
+}
+
+type Validation = ReturnType<Schema['~standard']['validate']>
+
+// Also a value nested so deep that the schema runs out of stack comes out here.
+function validated(schema: Schema, value: unknown, where: string): Validation {
+  try {
+    return schema['~standard'].validate(value)
+  } catch (error) {
+    throw schemaThrew(error, where)
+  }
+}
+
+function schemaThrew(error: unknown, where: string): TailraceError {
+  return new TailraceError(
+    'TAILRACE_SCHEMA_INVALID',
+    `the schema of ${where} threw instead of answering: ${messageOf(error)}`,
+    { cause: error }
+  )
 }
 
 /**
@@ -109,11 +133,10 @@ export function decode(slot: Slot, bytes: Uint8Array | null, where: string): unk
   try {
     return slot.codec.decode(bytes)
   } catch (error) {
-    if (error instanceof TailraceError) throw error
+    if (error instanceof TailraceError) throw error.within(where)
     throw new TailraceError(
       'TAILRACE_SCHEMA_DECODE',
-      `${where} is not what the codec "${slot.codec.name}" reads: ` +
-        (error instanceof Error ? error.message : String(error)),
+      `${where} is not what the codec "${slot.codec.name}" reads: ` + messageOf(error),
       { cause: error }
     )
   }

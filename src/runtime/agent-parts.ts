@@ -3,8 +3,10 @@ import type { AgentDeclaration, TableDeclaration, TopicDeclaration } from '../co
 import type { UnsentRecord } from '../core/engine.ts'
 import { invariant, TailraceError } from '../core/errors.ts'
 import { isThenable } from '../core/schema.ts'
+import type { OutgoingRecord } from '../port/transport.ts'
 import { outgoing, type OutgoingContext, type Spreader } from './outgoing.ts'
 import type { Scope } from './scope.ts'
+import { asSendFailure } from './send-failures.ts'
 import type { Shard } from './shard.ts'
 import { ReadableShard, WritableShard } from './table-views.ts'
 import { type OnLate, ReadableWindows, WritableWindows } from './windowed-views.ts'
@@ -82,14 +84,20 @@ export function sendWithin(
     partitionsOf: context.partitionsOf,
     timestamp: event.timestamp
   }
-  const made = outgoing(topic, record, settings, context.spreader)
-  if (isThenable(made)) {
-    // Its outcome is not wanted: an output must be valid before its event goes on.
-    made.then(undefined, () => undefined)
-    throw new TailraceError(
-      'TAILRACE_SCHEMA_ASYNC',
-      `the schema of "${topic.name}" validates asynchronously, and an output is sent at once`
-    )
+  try {
+    scope.journal.send(outgoingNow(topic, record, settings, context.spreader))
+  } catch (error) {
+    throw asSendFailure(error)
   }
-  scope.journal.send(made)
+}
+
+function outgoingNow(...what: Parameters<typeof outgoing>): OutgoingRecord {
+  const made = outgoing(...what)
+  if (!isThenable(made)) return made
+  // Its outcome is not wanted: an output must be valid before its event goes on.
+  made.then(undefined, () => undefined)
+  throw new TailraceError(
+    'TAILRACE_SCHEMA_ASYNC',
+    `the schema of "${what[0].name}" validates asynchronously, and an output is sent at once`
+  )
 }

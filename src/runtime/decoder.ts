@@ -1,7 +1,8 @@
 // Data plane. Records of one source topic become frozen events; bad bytes become errors.
 import type { BatchCursor } from '../core/batch-cursor.ts'
 import type { TopicDeclaration } from '../core/declarations.ts'
-import { StreamEvent } from '../core/event.ts'
+import { TailraceError } from '../core/errors.ts'
+import { type Place, StreamEvent } from '../core/event.ts'
 import { freezeDeep } from '../core/freeze.ts'
 import { decode, isThenable, validate } from '../core/schema.ts'
 import type { PartitionQueue } from './partition-queue.ts'
@@ -11,15 +12,11 @@ const aheadMax = 64
 
 export class Decoder {
   readonly #topic: TopicDeclaration
-  readonly #keyName: string
-  readonly #valueName: string
   // Validations under way, by offset; used only where a schema answers with promises.
   readonly #ahead = new Map<number, Promise<StreamEvent>>()
 
   constructor(topic: TopicDeclaration) {
     this.#topic = topic
-    this.#keyName = `the key of a record in "${topic.name}"`
-    this.#valueName = `the value of a record in "${topic.name}"`
   }
 
   /**
@@ -61,18 +58,21 @@ export class Decoder {
   }
 
   #decodeOne(cursor: BatchCursor, partition: number): StreamEvent | Promise<StreamEvent> {
+    const { name: topic } = this.#topic
+    const place = { topic, partition, position: cursor.offset, timestamp: cursor.timestamp }
+    try {
+      const event = this.#eventOf(cursor, place)
+      return event instanceof Promise ? event.catch((error) => refuseAt(place, error)) : event
+    } catch (error) {
+      return refuseAt(place, error)
+    }
+  }
+
+  #eventOf(cursor: BatchCursor, place: Place): StreamEvent | Promise<StreamEvent> {
     const { key: keySlot, value: valueSlot } = this.#topic
     const headers = cursor.headers()
-    const place = {
-      topic: this.#topic.name,
-      partition,
-      position: cursor.offset,
-      timestamp: cursor.timestamp
-    }
-    const keyRead = decode(keySlot, cursor.key(), this.#keyName)
-    const key = validate(keySlot, keyRead, this.#keyName)
-    const valueRead = decode(valueSlot, cursor.value(), this.#valueName)
-    const value = validate(valueSlot, valueRead, this.#valueName)
+    const key = validate(keySlot, decode(keySlot, cursor.key(), keyName), keyName)
+    const value = validate(valueSlot, decode(valueSlot, cursor.value(), valueName), valueName)
     if (!isThenable(key) && !isThenable(value)) {
       return new StreamEvent(key, value, place, headers, freezeDeep(value))
     }
@@ -81,4 +81,14 @@ export class Decoder {
         new StreamEvent(settledKey, settledValue, place, headers, freezeDeep(settledValue))
     )
   }
+}
+
+const keyName = 'the key'
+const valueName = 'the value'
+
+// The place is put into words only here: there are far more good records than bad ones.
+function refuseAt({ partition, position, topic }: Place, error: unknown): never {
+  if (!(error instanceof TailraceError)) throw error
+  const context = { topic, partition, offset: position }
+  throw error.within(`"${topic}" partition ${partition} offset ${position}`, context)
 }

@@ -81,6 +81,8 @@ export class EachRun implements ProcessorRun {
   discard(): void {
     this.#call?.scope.end()
     this.#call = undefined
+    // It may never return: nobody waits for a call that is given up.
+    this.#settled = Promise.resolve()
   }
 
   end(): Promise<void> {

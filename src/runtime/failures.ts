@@ -5,7 +5,7 @@ import { messageOf, TailraceError } from '../core/errors.ts'
 import type { Cancel } from '../port/clock.ts'
 import type { Journal } from './journal.ts'
 import { type OpenRecord, processorOf, toNextRoute } from './open-record.ts'
-import { deadLetterOf, decide, failureOf, settle } from './policy.ts'
+import { deadLetterOf, decide, explained, failureOf, isBeyondEvents, settle } from './policy.ts'
 import type { TaskHost } from './task-host.ts'
 
 export interface FailuresParts {
@@ -32,9 +32,14 @@ export class Failures {
     this.#cancelWait()
   }
 
-  take(open: OpenRecord, error: unknown, stage: Failure['stage']): void {
+  take(open: OpenRecord, thrown: unknown, stage: Failure['stage']): void {
+    if (isBeyondEvents(thrown)) {
+      this.#host.stopWorker(thrown)
+      return
+    }
     open.attempts++
     const { attempts, event, inflow } = open
+    const error = explained(thrown, processorOf(open))
     const failure = failureOf(inflow.queue, { error, stage, attempts, event })
     this.#host.counters.failures++
     const onError = inflow.routes[open.routeIndex]?.run.onError ?? this.#host.onError
@@ -44,12 +49,11 @@ export class Failures {
         this.#apply(open, failure, decision)
         return
       }
-      decision.then(
-        (settled) => this.#applyLater(open, failure, settled),
-        (thrown: unknown) => this.#host.stopWorker(thrown)
-      )
-    } catch (thrown) {
-      this.#host.stopWorker(thrown)
+      decision
+        .then((settled) => this.#applyLater(open, failure, settled))
+        .catch((reason: unknown) => this.#host.stopWorker(reason))
+    } catch (reason) {
+      this.#host.stopWorker(reason)
     }
   }
 

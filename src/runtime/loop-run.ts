@@ -3,7 +3,7 @@
 // JavaScript calls the iterator's `return` for `break`, `return` and `throw` alike, so `return`
 // decides nothing: the event stays open until the agent's function settles, and that decides.
 import type { AgentBody } from '../core/declarations.ts'
-import { TailraceError } from '../core/errors.ts'
+import { messageOf, TailraceError } from '../core/errors.ts'
 import type { StreamEvent } from '../core/event.ts'
 import { type AgentRunParts, type Call, deliver, newCall } from './agent-run.ts'
 import type { Outcome, ProcessorRun } from './processor.ts'
@@ -25,6 +25,7 @@ export class LoopRun implements ProcessorRun {
   }
 
   offer(event: StreamEvent): Outcome {
+    if (this.#loop?.isOver === true) this.#loop = undefined
     if (this.#loop === undefined) {
       const loop = new Loop(this.#parts, this.#body)
       this.#loop = loop
@@ -61,6 +62,7 @@ class Loop implements AsyncIterator<StreamEvent, undefined> {
   #waiter: ((next: Next) => void) | undefined
   #isEnding = false
   #isStoppedOnPurpose = false
+  #isOver = false
   #settled: Promise<void> = Promise.resolve()
 
   constructor(parts: AgentRunParts, body: LoopBody) {
@@ -72,6 +74,11 @@ class Loop implements AsyncIterator<StreamEvent, undefined> {
   /** True after `events.stop()`, once the event it was called in is worked through. */
   get isStopped(): boolean {
     return this.#isStoppedOnPurpose
+  }
+
+  /** True when the function ended between two events: the next one begins another call. */
+  get isOver(): boolean {
+    return this.#isOver
   }
 
   begin(): void {
@@ -148,12 +155,15 @@ class Loop implements AsyncIterator<StreamEvent, undefined> {
       }
       return
     }
-    if (isOpen) this.#parts.owner.failed(error)
-    else
-      this.#parts.log.error(
-        { agent: this.#parts.agent.name, err: error },
-        'an agent failed between events'
-      )
+    if (isOpen) {
+      this.#parts.owner.failed(error)
+      return
+    }
+    // No event is to blame, so no policy is asked.
+    this.#isOver = true
+    scope.end()
+    const fields = { agent: this.#parts.agent.name, err: error }
+    this.#parts.log.error(fields, `an agent ended between events: ${messageOf(error)}`)
   }
 
   #endedError(): TailraceError {

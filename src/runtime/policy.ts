@@ -8,15 +8,78 @@ import type { PartitionQueue } from './partition-queue.ts'
 
 const defaultDecision = retry()
 
-/** The decision for a failure; a promise only where the user's policy answers with one. */
+/**
+ * The decision for a failure; a promise only where the user's policy answers with one.
+ *
+ * @throws TAILRACE_CONFIG_INVALID, with the failure as its cause, for a policy that decides nothing
+ */
 export function decide(
   onError: OnError | undefined,
   failure: Failure
 ): Decision | Promise<Decision> {
   const policy = onError ?? defaultDecision
   if (typeof policy !== 'function') return policy
-  const decision = policy(failure)
-  return isThenable(decision) ? Promise.resolve(decision) : decision
+  let decision: Decision | Promise<Decision>
+  try {
+    decision = policy(failure)
+  } catch (error) {
+    throw undecided(failure, `threw: ${messageOf(error)}`)
+  }
+  if (!isThenable(decision)) return decided(decision, failure)
+  return Promise.resolve(decision).then(
+    (settled) => decided(settled, failure),
+    (error: unknown) => {
+      throw undecided(failure, `threw: ${messageOf(error)}`)
+    }
+  )
+}
+
+const kinds: readonly unknown[] = ['retry', 'dead-letter', 'skip', 'stop']
+
+// A policy in plain JavaScript may forget to return.
+function decided(decision: Decision | undefined, failure: Failure): Decision {
+  if (kinds.includes(decision?.kind)) return decision as Decision
+  throw undecided(failure, `answered ${JSON.stringify(decision) ?? String(decision)}`)
+}
+
+function undecided({ error, record }: Failure, what: string): TailraceError {
+  const { offset, partition, topic } = record
+  return new TailraceError(
+    'TAILRACE_CONFIG_INVALID',
+    `onError ${what}, for "${topic}" partition ${partition} offset ${offset}, ` +
+      `where this had failed: ${messageOf(error)}`,
+    {
+      hint: 'Let onError return retry(), deadLetter(), skip or stop for every failure.',
+      cause: error
+    }
+  )
+}
+
+/**
+ * True for what no policy of an event can decide: the worker's own state or the log is damaged,
+ * and whatever comes next would fail alike. The event is tried again at the next start.
+ */
+export function isBeyondEvents(error: unknown): boolean {
+  if (!(error instanceof TailraceError)) return false
+  const { code } = error
+  return (
+    code.startsWith('TAILRACE_STATE_') ||
+    code.startsWith('TAILRACE_BUG_') ||
+    code === 'TAILRACE_TRANSPORT_CORRUPT'
+  )
+}
+
+const frozenPattern = /read only property|object is not extensible|Cannot delete property/
+
+/** Names what the engine only says in its own words: a frozen value was changed in place. */
+export function explained(error: unknown, agent: string): unknown {
+  if (!(error instanceof TypeError) || !frozenPattern.test(error.message)) return error
+  return new TailraceError(
+    'TAILRACE_AGENT_FROZEN',
+    `agent "${agent}" changed a frozen value in place: ${error.message}; ` +
+      'values of events and tables are shared, and are replaced as a whole',
+    { cause: error }
+  )
 }
 
 /**

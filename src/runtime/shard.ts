@@ -10,6 +10,7 @@ import type { ShardCache } from './cache.ts'
 import { envelope, enveloped, windowedKey } from './changelog.ts'
 import { absent, EncodedValue, Entry, untouched } from './entry.ts'
 import type { Journal } from './journal.ts'
+import { asSendFailure } from './send-failures.ts'
 
 /** A row as a commit writes it, to the changelog and to the store alike. */
 export interface CommittingRow {
@@ -154,8 +155,11 @@ export class Shard {
         `${this.#where} was given ${String(value)}; a row holds a value or is not there`
       )
     }
-    if (freezeDeep(value)) return value
-    return new EncodedValue(this.#encodeChecked(value))
+    try {
+      return freezeDeep(value) ? value : new EncodedValue(this.#encodeChecked(value))
+    } catch (error) {
+      throw asSendFailure(error)
+    }
   }
 
   #checkPartition(entry: Entry): void {

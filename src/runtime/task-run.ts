@@ -19,6 +19,7 @@ import {
 import type { PartitionQueue } from './partition-queue.ts'
 import type { StepOwner } from './processor.ts'
 import { chooseQueue } from './queue-choice.ts'
+import { stageOf } from './send-failures.ts'
 import type { TaskHost } from './task-host.ts'
 import type { TaskTime } from './task-time.ts'
 
@@ -204,7 +205,7 @@ export class TaskRun implements StepOwner {
       if (outcome === 'done') this.#routeDone(open)
       else if (outcome === 'stopped') this.#stopHere(route.run.name)
     } catch (error) {
-      this.#fail(open, error, 'handle')
+      this.#fail(open, error, stageOf(error))
     }
     return true
   }
@@ -226,7 +227,7 @@ export class TaskRun implements StepOwner {
   failed(error: unknown): void {
     const open = this.#open
     if (open === undefined || open.phase !== 'running') return
-    this.#fail(open, error, 'handle')
+    this.#fail(open, error, stageOf(error))
     this.pump()
   }
 
