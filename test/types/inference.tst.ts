@@ -1,10 +1,15 @@
 // Type test: what is inferred along the way from topic to table and sink, and what is refused.
 import {
+  binary,
   createApp,
   type Duration,
   deadLetter,
+  type Event,
   hopping,
+  json,
   type Pane,
+  pipe,
+  raw,
   type Stream,
   retry,
   skip,
@@ -57,6 +62,17 @@ await untyped.send({ key: null, value: 1 })
 // @ts-expect-error keys are text or null where there is no key schema
 await untyped.send({ key: 1, value: 1 })
 
+// @ts-expect-error did you mean partitions?
+app.topic('typo', { value: Payment, partitons: 3 })
+// @ts-expect-error a codec, and not its name
+app.topic('named', { value: Payment, codec: 'json' })
+const bytes = app.topic('bytes', { value: z.instanceof(Uint8Array), codec: pipe(raw, binary) })
+await bytes.send({ value: new Uint8Array(1), headers: { trace: 'a', more: new Uint8Array(1) } })
+// @ts-expect-error a header is text or bytes
+await bytes.send({ value: new Uint8Array(1), headers: { count: 1 } })
+// @ts-expect-error an inbox takes its keys as they come
+app.inbox({ key: z.string(), value: Payment })
+
 // Streams
 const stream = app.stream(payments)
 same<typeof stream, Stream<string, z.output<typeof Payment>>>()
@@ -68,6 +84,14 @@ const merged = stream.merge(payments, app.stream(payments))
 same<typeof merged, typeof stream>()
 // @ts-expect-error other values do not merge
 stream.merge(alerts)
+const small = merged.filter((e): e is Event<string, { amount: 1 } & typeof e.value> => {
+  return e.value.amount === 1
+})
+small.map((e): 1 => e.value.amount)
+const bySize = stream.groupBy('by-amount', (e) => e.value.amount, { key: z.number(), codec: json })
+same<typeof bySize, Stream<number, z.output<typeof Payment>>>()
+// @ts-expect-error the key that is made is no text
+stream.groupBy('by-account', (e) => e.value.amount, { key: z.string() })
 // @ts-expect-error did you mean account?
 stream.groupBy('typo', (e) => e.value.acount)
 
@@ -196,8 +220,21 @@ for await (const [key, value] of totals.scan({ limit: 10 })) {
 same<Awaited<ReturnType<typeof spent.query>>['asOf'], number>()
 // @ts-expect-error the initial value must be a value
 app.table('wrong', { key: z.string(), value: z.number(), initial: () => 'x' })
+// @ts-expect-error did you mean window?
+app.table('typo', { key: z.string(), value: z.number(), windw: tumbling('1m') })
 // @ts-expect-error a table needs schemas
 app.table('bare', { key: z.string() })
+
+// Timers and tasks
+app.timer('tick', { every: '1s', onLeader: true, immediate: true }, async ({ signal }) => {
+  same<typeof signal, AbortSignal>()
+})
+// @ts-expect-error a timer has an interval
+app.timer('tick', {}, () => {})
+// @ts-expect-error did you mean onLeader?
+app.task('once', { onLeadr: true }, () => {})
+same<typeof app.isLeader, boolean>()
+same<typeof app.leaderEpoch, number | undefined>()
 
 // Apps and workers
 // @ts-expect-error did you mean broker?
