@@ -39,7 +39,7 @@ const kinds: readonly unknown[] = ['retry', 'dead-letter', 'skip', 'stop']
 // A policy in plain JavaScript may forget to return.
 function decided(decision: Decision | undefined, failure: Failure): Decision {
   if (kinds.includes(decision?.kind)) return decision as Decision
-  throw undecided(failure, `answered ${JSON.stringify(decision) ?? String(decision)}`)
+  throw undecided(failure, `answered with no decision (${typeof decision})`)
 }
 
 function undecided({ error, record }: Failure, what: string): TailraceError {

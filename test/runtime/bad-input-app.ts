@@ -14,7 +14,7 @@ import {
 import { z } from 'zod'
 import type { EmbeddedLog } from './embedded-log.ts'
 
-/** A good record is `{"n":1}`; with `act` the row's own action follows the effects of a good one. */
+/** Good: `{"n":1}`. With `act` the row's own action follows what a good one does. */
 const In = z.object({ n: z.number(), act: z.boolean().optional() })
 export type In = z.infer<typeof In>
 

@@ -76,6 +76,16 @@ export class EmbeddedLog {
     return worker
   }
 
+  /** What ends a worker of the app by itself: while it starts, or as soon as it reads. */
+  async endOf(app: App): Promise<unknown> {
+    try {
+      const worker = await this.start(app)
+      return await worker.ended
+    } catch (error) {
+      return error
+    }
+  }
+
   async create(name: string, partitions = 1): Promise<void> {
     const settings = {
       cleanupPolicy: 'delete',
