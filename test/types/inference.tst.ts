@@ -84,7 +84,8 @@ const merged = stream.merge(payments, app.stream(payments))
 same<typeof merged, typeof stream>()
 // @ts-expect-error other values do not merge
 stream.merge(alerts)
-const small = merged.filter((e): e is Event<string, { amount: 1 } & typeof e.value> => {
+type One = z.output<typeof Payment> & { amount: 1 }
+const small = merged.filter((e): e is Event<string, One> => {
   return e.value.amount === 1
 })
 small.map((e): 1 => e.value.amount)
