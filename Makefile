@@ -1,22 +1,25 @@
-# For those who look for it. npm has the same commands; these are their names in Faust's demo.
+# For those who look for it: the names that Faust's demo has. npm has the same commands.
 .DEFAULT_GOAL := native-run
 .PHONY: run-dev native-run test down
 
-# The demo beside a Kafka. This version reads and writes its own log on disk and not yet Kafka;
-# the broker is here for the version that does.
+# Starts the Kafka of compose.yaml, and the demo beside it. The demo does not use that Kafka: this
+# version keeps its log in ./.tailrace, and refuses kafka://… until the version that speaks it.
 run-dev:
 	docker compose up --detach --wait
 	npm install
 	npm run demo
 
-# The demo with nothing beside it.
+# Starts the demo with nothing beside it: page views on http://localhost:8088/report/.
 native-run:
 	npm install
 	npm run demo
 
+# Runs all tests. None of them needs Docker or Kafka.
 test:
 	npm install
 	npm test
 
+# Stops the Kafka of compose.yaml and deletes what it stored. The demo's log stays: delete
+# ./.tailrace to begin anew.
 down:
 	docker compose down --volumes

@@ -1,4 +1,4 @@
-// An empty folder as a user has it after `npm install tailrace zod`, made of links to this repository.
+// An empty folder as it is after `npm install tailrace zod`, made of links to this repository.
 import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
