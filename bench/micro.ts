@@ -167,7 +167,8 @@ async function runTask(declare: (app: App) => void, bytes: Buffer, events: numbe
   const topology = app.runner.topology()
   const [sub] = topology.subTopologies
   if (sub === undefined) throw new Error('an app of one agent has one sub-topology')
-  const dispatcher = dispatcherOf()
+  const task = `${sub.name}/0`
+  const dispatcher = dispatcherOf(task)
   const store = createMemoryStore()
   await store.open({ app: 'micro', logId: 'micro' } as Parameters<typeof store.open>[0])
   const parts: OpeningParts = {
@@ -184,20 +185,20 @@ async function runTask(declare: (app: App) => void, bytes: Buffer, events: numbe
     spreader: new Spreader(),
     host: dispatcher
   }
-  const { run } = buildTask({ task: `${sub.name}/0`, epoch: 1 }, sub, parts)
+  const { run } = buildTask({ task, epoch: 1 }, sub, parts)
   const queue = run.queues[0]
   queue?.push({ topic: inputTopic, partition: 0, bytes, nextOffset: events, end: events })
   run.pump()
   while (run.finishedRecords < events) await realClock.turn()
 }
 
-function dispatcherOf(): Dispatcher {
+function dispatcherOf(task: string): Dispatcher {
   return new Dispatcher({
     clock: realClock,
     log: silentLog,
     random: Math.random,
     counters: newCounters(),
-    pulse: new Pulse([inputTopic]),
+    pulse: new Pulse([{ id: task, partition: 0, sources: [] }]),
     taskIdleMs: 0,
     futureLimitMs: 3_600_000,
     onError: undefined,

@@ -46,6 +46,16 @@ export function changelogOf(app: string, table: TableDeclaration): string {
   return `${app}-${table.name}-changelog`
 }
 
+/** Who gets the events of a source, in the order in which they get them. */
+export function readersOf(
+  sub: SubTopology,
+  topic: TopicDeclaration
+): readonly { readonly processor: Processor; readonly inlet: Inlet }[] {
+  return sub.processors.flatMap((processor) =>
+    processor.inlets.filter((inlet) => inlet.topic === topic).map((inlet) => ({ processor, inlet }))
+  )
+}
+
 /** Topics that a processor sends to as part of an event's effect. */
 export function outputTopicsOf(processor: Processor): readonly TopicDeclaration[] {
   if (processor.kind === 'group') return [processor.group.topic]

@@ -138,7 +138,7 @@ export const optionTable: readonly OptionSpec[] = [
   ),
   interval(
     'stallTimeout',
-    { setting: 'stallTimeoutMs', min: 100 },
+    { setting: 'stallTimeoutMs', min: 1_000 },
     'An event worked on for longer ends the process.'
   ),
   interval(

@@ -117,7 +117,7 @@ class ProcessRun {
         () => this.#exit(this.#coldCode ?? exitCodes.stopped),
         (error: unknown) => {
           this.#print(error)
-          this.#exit(exitCodes.crashed)
+          this.#exit(this.#coldCode ?? exitCodes.crashed)
         }
       )
       .finally(() => clearTimeout(late))

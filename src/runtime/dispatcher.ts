@@ -7,8 +7,7 @@ import { failpoint } from '../port/failpoint.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
 import type { Log } from './log.ts'
 import type { Counters } from './monitor.ts'
-import type { PartitionQueue } from './partition-queue.ts'
-import type { Pulse } from './pulse.ts'
+import type { Pulse, PulseRow } from './pulse.ts'
 import type { Sender } from './sender.ts'
 import type { Schedulable, TaskHost } from './task-host.ts'
 
@@ -139,24 +138,24 @@ export class Dispatcher implements TaskHost {
     for (const task of tasks) task.pump()
   }
 
+  /** Also called now and then: a turn of a quiet worker may have begun long ago. */
+  refresh(): void {
+    this.#streamTimeMax = this.clock.now() + this.#parts.futureLimitMs
+  }
+
   #startTurn(): void {
     this.#left = recordsPerTurn
     this.#untilLook = recordsPerLook
     this.#turnStartMs = this.clock.monotonic()
-    this.#streamTimeMax = this.clock.now() + this.#parts.futureLimitMs
-  }
-
-  coarseNowMs(): number {
-    return this.#turnStartMs
+    this.refresh()
   }
 
   streamTimeMax(): number {
     return this.#streamTimeMax
   }
 
-  opened(queue: PartitionQueue): void {
-    const { pulse } = this.#parts
-    pulse.opened(pulse.topics.indexOf(queue.topic), queue.partition, queue.cursor.offset)
+  rowOf(task: string): PulseRow {
+    return this.#parts.pulse.rowOf(task)
   }
 
   shortened(task: Schedulable): void {
@@ -164,7 +163,6 @@ export class Dispatcher implements TaskHost {
   }
 
   finished(task: Schedulable, outputs: readonly OutgoingRecord[]): void {
-    this.#parts.pulse.finished()
     this.counters.finished++
     const sender = this.#sender
     if (sender === undefined) return

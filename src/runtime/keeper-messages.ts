@@ -1,12 +1,12 @@
 // What worker and keeper thread say to each other.
 import type { BeatAnswer, JoinRequest, ThreadDoor } from '../port/transport.ts'
+import type { WatchedTask } from './pulse.ts'
 
 export interface KeeperStart {
   readonly door: ThreadDoor
   readonly request: JoinRequest
   readonly shared: SharedArrayBuffer
-  readonly topics: readonly string[]
-  readonly stallTimeoutMs: number
+  readonly tasks: readonly WatchedTask[]
 }
 
 export type ToKeeper =

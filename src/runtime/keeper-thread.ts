@@ -7,9 +7,9 @@ import { KeeperLoop } from './keeper-loop.ts'
 import type { FromKeeper, KeeperStart, ToKeeper } from './keeper-messages.ts'
 import { Pulse } from './pulse.ts'
 import { realClock } from './real-clock.ts'
-import { watchLoop } from './stall-watch.ts'
+import { endBlocked, watchLoop } from './stall-watch.ts'
 
-const { door, request, shared, stallTimeoutMs, topics } = workerData as KeeperStart
+const { door, request, shared, tasks } = workerData as KeeperStart
 
 function say(message: FromKeeper): void {
   parentPort?.postMessage(message)
@@ -25,9 +25,10 @@ async function main(): Promise<void> {
     onAnswer: (answer) => say({ kind: 'answer', answer }),
     onError: (error) => say({ kind: 'error', message: messageOf(error), isFatal: false })
   })
-  const watch = watchLoop(new Pulse(topics, shared), { clock: realClock, stallTimeoutMs })
+  const pulse = new Pulse(tasks, shared)
+  const endWatch = watchLoop(pulse, realClock, (silentMs) => void endBlocked(pulse, silentMs))
   const leave = async (): Promise<void> => {
-    watch()
+    endWatch()
     await loop.leave()
     await transport.close()
     say({ kind: 'left' })

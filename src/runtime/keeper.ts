@@ -36,7 +36,6 @@ export async function inlineKeeper(
 export interface ThreadSettings {
   readonly door: ThreadDoor
   readonly pulse: Pulse
-  readonly stallTimeoutMs: number
 }
 
 /** A keeper on a thread of its own: it beats while the worker's loop is blocked. */
@@ -54,15 +53,9 @@ export class ThreadKeeper implements Keeper {
   }
 
   start(): Promise<void> {
-    const { door, pulse, stallTimeoutMs } = this.#settings
-    const { shared, topics } = pulse
-    const workerData: KeeperStart = {
-      door,
-      request: this.#parts.request,
-      shared,
-      topics,
-      stallTimeoutMs
-    }
+    const { door, pulse } = this.#settings
+    const { shared, tasks } = pulse
+    const workerData: KeeperStart = { door, request: this.#parts.request, shared, tasks }
     // Sources run unbuilt and the package is built: the thread has the ending that we have.
     const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const thread = new Thread(new URL(`./keeper-thread.${ending}`, import.meta.url), {

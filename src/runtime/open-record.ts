@@ -21,6 +21,8 @@ export interface Inflow {
 /** The record being worked on, and how far. */
 export interface OpenRecord {
   readonly inflow: Inflow
+  /** Place of the inflow among those of its task. */
+  readonly source: number
   /** `decode`: needs its event. `ready`: the next route may begin. Else something is awaited. */
   phase: 'decode' | 'ready' | 'running' | 'waiting'
   event: StreamEvent | undefined
@@ -29,7 +31,8 @@ export interface OpenRecord {
   routeIndex: number
   attempts: number
   savepoint: Savepoint
-  readonly openedAtMs: number
+  /** How long the agent of now was seen to work on it; undefined until it was seen once. */
+  ageMs: number | undefined
   /** Dead letter topics that have this record already. */
   deadLettered: Set<string> | undefined
 }
@@ -40,14 +43,15 @@ export interface OpenEvent {
   readonly partition: number
   readonly offset: number
   readonly agent: string
-  readonly openedAtMs: number
+  readonly ageMs: number
   /** Between two tries, or while its bytes are validated: no body runs. */
   readonly isWaiting: boolean
 }
 
-export function openRecord(inflow: Inflow, openedAtMs: number): OpenRecord {
+export function openRecord(inflow: Inflow, source: number): OpenRecord {
   return {
     inflow,
+    source,
     phase: 'decode',
     event: undefined,
     decodeError: undefined,
@@ -55,7 +59,7 @@ export function openRecord(inflow: Inflow, openedAtMs: number): OpenRecord {
     routeIndex: 0,
     attempts: 0,
     savepoint: start,
-    openedAtMs,
+    ageMs: undefined,
     deadLettered: undefined
   }
 }

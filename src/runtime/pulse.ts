@@ -1,63 +1,98 @@
 // Memory that the worker's loop writes and its keeper thread reads, even while the loop is blocked.
+import { invariant } from '../core/errors.ts'
 
-const slots = { tick: 0, finished: 1, topic: 2, partition: 3, offset: 4, isOpen: 5, isCounting: 6 }
+/** One task as the keeper knows it: what its cells mean. */
+export interface WatchedTask {
+  readonly id: string
+  readonly partition: number
+  readonly sources: readonly WatchedSource[]
+}
+
+export interface WatchedSource {
+  readonly topic: string
+  /** Agents and groups, in the order in which they get an event. */
+  readonly readers: readonly string[]
+}
+
+/** An event that a task had open when the loop was last seen. */
+export interface WatchedEvent {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly agent: string
+}
 
 /** What the keeper can see of a loop that no longer answers. */
 export interface PulseReading {
   /** Monotonic time of the last turn of the loop, in ms. */
   readonly tickMs: number
-  /** Records finished so far. */
-  readonly finished: number
-  /** The event that was opened last, if it is still open. */
-  readonly event:
-    | { readonly topic: string; readonly partition: number; readonly offset: number }
-    | undefined
-  /** False while a stop is under way: then silence means something else. */
-  readonly isCounting: boolean
+  /** How long the loop may be silent; 0 while nobody watches. */
+  readonly limitMs: number
 }
+
+const head = { tick: 0, limit: 1, cells: 2 }
+// `source` is one more than its place: 0 says that nothing is open.
+const row = { source: 0, offset: 1, reader: 2, cells: 3 }
 
 export class Pulse {
   readonly shared: SharedArrayBuffer
-  readonly topics: readonly string[]
+  readonly tasks: readonly WatchedTask[]
   readonly #cells: Float64Array
 
-  constructor(topics: readonly string[], shared?: SharedArrayBuffer) {
-    this.topics = topics
-    this.shared = shared ?? new SharedArrayBuffer(8 * Object.keys(slots).length)
+  constructor(tasks: readonly WatchedTask[], shared?: SharedArrayBuffer) {
+    this.tasks = tasks
+    this.shared = shared ?? new SharedArrayBuffer(8 * (head.cells + row.cells * tasks.length))
     this.#cells = new Float64Array(this.shared)
   }
 
   tick(nowMs: number): void {
-    this.#cells[slots.tick] = nowMs
+    this.#cells[head.tick] = nowMs
   }
 
-  count(isCounting: boolean): void {
-    this.#cells[slots.isCounting] = isCounting ? 1 : 0
+  /** From now on a silence of this long ends the process; 0 ends the watch. */
+  watch(limitMs: number): void {
+    this.#cells[head.limit] = limitMs
   }
 
-  opened(topic: number, partition: number, offset: number): void {
-    const cells = this.#cells
-    cells[slots.topic] = topic
-    cells[slots.partition] = partition
-    cells[slots.offset] = offset
-    cells[slots.isOpen] = 1
-  }
-
-  finished(): void {
-    const cells = this.#cells
-    cells[slots.finished] = (cells[slots.finished] ?? 0) + 1
-    cells[slots.isOpen] = 0
+  rowOf(task: string): PulseRow {
+    const index = this.tasks.findIndex((one) => one.id === task)
+    invariant(index >= 0, `task "${task}" has no place in the pulse`)
+    return new PulseRow(this.#cells, head.cells + row.cells * index)
   }
 
   read(): PulseReading {
-    const at = (slot: number): number => this.#cells[slot] ?? 0
-    const topic = this.topics[at(slots.topic)] ?? ''
-    const event = { topic, partition: at(slots.partition), offset: at(slots.offset) }
-    return {
-      tickMs: at(slots.tick),
-      finished: at(slots.finished),
-      event: at(slots.isOpen) === 1 ? event : undefined,
-      isCounting: at(slots.isCounting) === 1
-    }
+    return { tickMs: this.#cells[head.tick] ?? 0, limitMs: this.#cells[head.limit] ?? 0 }
+  }
+
+  /** Events that are open; the loop is inside one of them, or in something of the program's own. */
+  openEvents(): readonly WatchedEvent[] {
+    return this.tasks.flatMap(({ partition, sources }, index) => {
+      const at = (cell: number): number => this.#cells[head.cells + row.cells * index + cell] ?? 0
+      const source = sources[at(row.source) - 1]
+      if (source === undefined) return []
+      const agent = source.readers[at(row.reader)] ?? ''
+      return [{ topic: source.topic, partition, offset: at(row.offset), agent }]
+    })
+  }
+}
+
+/** Where one task says what it has open. */
+export class PulseRow {
+  readonly #cells: Float64Array
+  readonly #at: number
+
+  constructor(cells: Float64Array, at: number) {
+    this.#cells = cells
+    this.#at = at
+  }
+
+  enter(source: number, offset: number, reader: number): void {
+    this.#cells[this.#at + row.source] = source + 1
+    this.#cells[this.#at + row.offset] = offset
+    this.#cells[this.#at + row.reader] = reader
+  }
+
+  leave(): void {
+    this.#cells[this.#at + row.source] = 0
   }
 }

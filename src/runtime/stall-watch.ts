@@ -1,53 +1,82 @@
 // Watches the worker's loop from its keeper thread: a loop that is blocked beyond the limit is
 // named in the log with the stack it hangs in, and its process ends.
-import { Session } from 'node:inspector'
 import { writeSync } from 'node:fs'
+import { Session } from 'node:inspector'
 import type { Cancel, Clock } from '../port/clock.ts'
-import type { Pulse } from './pulse.ts'
+import type { Pulse, WatchedEvent } from './pulse.ts'
 
-export interface StallSettings {
-  readonly clock: Clock
-  readonly stallTimeoutMs: number
-}
-
+const lookMs = 100
 /** Time the debugger has to stop the loop and answer; then the process ends without a stack. */
 const stackTimeoutMs = 2_000
+const framesMax = 50
+const eventsMax = 8
 
 /** Begins to watch; the returned function ends it. */
-export function watchLoop(pulse: Pulse, settings: StallSettings): Cancel {
-  const { clock, stallTimeoutMs } = settings
-  const everyMs = Math.max(50, Math.min(1_000, stallTimeoutMs / 10))
+export function watchLoop(
+  pulse: Pulse,
+  clock: Clock,
+  onBlocked: (silentMs: number) => void
+): Cancel {
   let cancel: Cancel = () => undefined
+  let lookedMs = clock.monotonic()
+  let seenMs = 0
+  let silentMs = 0
   const look = (): void => {
-    const reading = pulse.read()
-    const silentMs = clock.monotonic() - reading.tickMs
-    if (reading.isCounting && reading.tickMs > 0 && silentMs > stallTimeoutMs) {
-      void endBlocked(pulse, silentMs)
-      return
-    }
-    cancel = clock.schedule(everyMs, look)
+    const now = clock.monotonic()
+    const { limitMs, tickMs } = pulse.read()
+    // What was stopped as a whole (SIGSTOP, a frozen container) was not blocked meanwhile.
+    const passedMs = Math.min(now - lookedMs, 2 * lookMs)
+    lookedMs = now
+    silentMs = tickMs === seenMs && limitMs > 0 ? silentMs + passedMs : 0
+    seenMs = tickMs
+    if (limitMs > 0 && silentMs > limitMs) onBlocked(silentMs)
+    else cancel = clock.schedule(lookMs, look)
   }
-  cancel = clock.schedule(everyMs, look)
+  cancel = clock.schedule(lookMs, look)
   return () => cancel()
 }
 
-// A thread cannot set the exit code of its process, so it ends it by signal 9.
-async function endBlocked(pulse: Pulse, silentMs: number): Promise<void> {
-  const { event } = pulse.read()
-  const where =
-    event === undefined
-      ? 'no event was open'
-      : `while working on "${event.topic}" partition ${event.partition} offset ${event.offset}`
-  const stack = await blockedStack()
-  const line = {
-    level: 'fatal',
-    code: 'TAILRACE_AGENT_STALLED',
-    msg: `the loop of this worker was blocked for ${Math.round(silentMs)} ms, ${where}; ending it`,
-    stack
+/** Says what the loop hangs in; then signal 9, because a thread cannot set an exit code. */
+export async function endBlocked(pulse: Pulse, silentMs: number): Promise<void> {
+  try {
+    const events = pulse.openEvents()
+    const stack = await blockedStack()
+    const line = {
+      level: 60,
+      time: Date.now(),
+      pid: process.pid,
+      code: 'TAILRACE_AGENT_STALLED',
+      msg: sentence(silentMs, events, stack.length > 0),
+      events: events.slice(0, eventsMax),
+      stack
+    }
+    writeAll(`${JSON.stringify(line)}\n`)
+  } finally {
+    process.kill(process.pid, 'SIGKILL')
   }
-  // The streams of the process belong to the blocked loop; the descriptor does not.
-  writeSync(2, `${JSON.stringify(line)}\n`)
-  process.kill(process.pid, 'SIGKILL')
+}
+
+function sentence(silentMs: number, events: readonly WatchedEvent[], hasStack: boolean): string {
+  const named = events.slice(0, eventsMax).map(({ agent, offset, partition, topic }) => {
+    return `agent "${agent}" worked on "${topic}" partition ${partition} offset ${offset}`
+  })
+  const more = events.length > eventsMax ? ` and ${events.length - eventsMax} more` : ''
+  const where = named.length === 0 ? 'no event was open' : `while ${named.join(', ')}${more}`
+  const stack = hasStack ? '' : '; it hangs outside JavaScript, so there is no stack'
+  return `the loop of this worker was blocked for ${Math.round(silentMs)} ms, ${where}${stack}`
+}
+
+// The streams of the process belong to the blocked loop; the descriptor does not. A full pipe
+// refuses, and must not keep the process.
+function writeAll(text: string): void {
+  let left = Buffer.from(text)
+  for (let tries = 0; left.length > 0 && tries < 100; tries++) {
+    try {
+      left = left.subarray(writeSync(2, left))
+    } catch {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+    }
+  }
 }
 
 /** The stack of the main thread, got by pausing it. */
@@ -62,7 +91,7 @@ async function blockedStack(): Promise<readonly string[]> {
       const timer = setTimeout(() => resolve([]), stackTimeoutMs)
       session.on('Debugger.paused', ({ params }) => {
         clearTimeout(timer)
-        resolve(params.callFrames.map((frame) => frameText(frame, urls)))
+        resolve(params.callFrames.slice(0, framesMax).map((frame) => frameText(frame, urls)))
       })
       session.post('Debugger.enable', () => session.post('Debugger.pause'))
     })

@@ -1,5 +1,4 @@
 // What a worker says of itself: for `/status`, `/ready`, dumps and tests.
-import type { Clock } from '../port/clock.ts'
 import type { Counters } from './monitor.ts'
 import type { OpenTask, TaskState } from './open-task.ts'
 import type { RestoreProgress } from './recovery.ts'
@@ -44,7 +43,7 @@ export interface WorkerStatus {
   readonly counters: Readonly<Counters>
 }
 
-export function taskStatus(task: OpenTask, clock: Clock): TaskStatus {
+export function taskStatus(task: OpenTask): TaskStatus {
   const { run } = task
   const { openEvent } = run
   const streamTime = run.time.finished
@@ -62,7 +61,7 @@ export function taskStatus(task: OpenTask, clock: Clock): TaskStatus {
       partition: openEvent.partition,
       offset: openEvent.offset,
       agent: openEvent.agent,
-      ageMs: Math.max(0, Math.round(clock.monotonic() - openEvent.openedAtMs)),
+      ageMs: Math.round(openEvent.ageMs),
       isWaiting: openEvent.isWaiting
     }
   }

@@ -5,6 +5,7 @@ import type { OutgoingRecord } from '../port/transport.ts'
 import type { Log } from './log.ts'
 import type { Counters } from './monitor.ts'
 import type { PartitionQueue } from './partition-queue.ts'
+import type { PulseRow } from './pulse.ts'
 
 /** A task as its worker schedules it. */
 export interface Schedulable {
@@ -27,11 +28,10 @@ export interface TaskHost {
   mayDispatch(): boolean
   /** Counts a record against this turn; false when others must have theirs first. */
   takeTurn(task: Schedulable): boolean
-  /** The clock, read once a turn: exact enough for ages. */
-  coarseNowMs(): number
   /** Stream time must not run further ahead than this. */
   streamTimeMax(): number
-  opened(queue: PartitionQueue): void
+  /** Where the task says what it has open. */
+  rowOf(task: string): PulseRow
   /** A paused queue of the task got shorter: it may be fetched again. */
   shortened(task: Schedulable): void
   finished(task: Schedulable, outputs: readonly OutgoingRecord[]): void

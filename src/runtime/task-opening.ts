@@ -2,7 +2,7 @@
 import type { TableDeclaration } from '../core/declarations.ts'
 import { invariant, TailraceError } from '../core/errors.ts'
 import { fuse } from '../core/pipeline.ts'
-import { changelogOf, type Processor, type SubTopology } from '../core/topology.ts'
+import { changelogOf, type Processor, readersOf, type SubTopology } from '../core/topology.ts'
 import type { Store } from '../port/store.ts'
 import type { CommittedOffset, OwnedTask, PartitionRange, Transport } from '../port/transport.ts'
 import type { PartsContext } from './agent-parts.ts'
@@ -59,11 +59,10 @@ export function buildTask(owned: OwnedTask, sub: SubTopology, parts: OpeningPart
     (topic): Inflow => ({
       queue: new PartitionQueue({ topic: topic.name, partition }, 0),
       decoder: new Decoder(topic),
-      routes: sub.processors.flatMap((processor) =>
-        processor.inlets
-          .filter((inlet) => inlet.topic === topic)
-          .map((inlet) => ({ run: runOf(runs, processor), steps: fuse(inlet.steps) }))
-      )
+      routes: readersOf(sub, topic).map(({ processor, inlet }) => ({
+        run: runOf(runs, processor),
+        steps: fuse(inlet.steps)
+      }))
     })
   )
   run = new TaskRun({ id: owned.task, inflows, ...inner, host: parts.host })

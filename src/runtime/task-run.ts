@@ -17,6 +17,7 @@ import {
   toNextRoute
 } from './open-record.ts'
 import type { PartitionQueue } from './partition-queue.ts'
+import type { PulseRow } from './pulse.ts'
 import type { StepOwner } from './processor.ts'
 import { chooseQueue } from './queue-choice.ts'
 import { stageOf } from './send-failures.ts'
@@ -37,6 +38,7 @@ export class TaskRun implements StepOwner {
   readonly #parts: TaskRunParts
   readonly #host: TaskHost
   readonly #queues: readonly PartitionQueue[]
+  readonly #row: PulseRow
   #open: OpenRecord | undefined
   #isPumping = false
   #isDraining = false
@@ -55,6 +57,7 @@ export class TaskRun implements StepOwner {
     this.#parts = parts
     this.#host = parts.host
     this.#queues = parts.inflows.map((inflow) => inflow.queue)
+    this.#row = parts.host.rowOf(parts.id)
     this.#failures = new Failures({
       task: parts.id,
       host: parts.host,
@@ -86,9 +89,16 @@ export class TaskRun implements StepOwner {
       partition: queue.partition,
       offset: queue.cursor.offset,
       agent: processorOf(open),
-      openedAtMs: open.openedAtMs,
+      ageMs: open.ageMs ?? 0,
       isWaiting: open.phase === 'waiting'
     }
+  }
+
+  /** A look at the open event, this long after the one before: its age is what looks have seen. */
+  look(passedMs: number): void {
+    const open = this.#open
+    if (open?.phase !== 'running') return
+    open.ageMs = open.ageMs === undefined ? 0 : open.ageMs + passedMs
   }
 
   /** Works as far as it can without waiting. */
@@ -109,9 +119,10 @@ export class TaskRun implements StepOwner {
     if (this.#isClosed || this.#isStopped) return false
     const open = this.#open
     if (open === undefined) return this.#openNext()
+    if (open.phase === 'running' || open.phase === 'waiting') return false
+    this.#row.enter(open.source, open.inflow.queue.cursor.offset, open.routeIndex)
     if (open.phase === 'decode') return this.#decode(open)
-    if (open.phase === 'ready') return this.#runRoute(open)
-    return false
+    return this.#runRoute(open)
   }
 
   #openNext(): boolean {
@@ -122,8 +133,7 @@ export class TaskRun implements StepOwner {
     if (!host.takeTurn(this)) return false
     const inflow = this.#parts.inflows[index] as Inflow
     this.#parts.time.open(Math.min(inflow.queue.cursor.timestamp, host.streamTimeMax()))
-    this.#open = openRecord(inflow, host.coarseNowMs())
-    host.opened(inflow.queue)
+    this.#open = openRecord(inflow, index)
     return true
   }
 
@@ -194,6 +204,7 @@ export class TaskRun implements StepOwner {
       return true
     }
     open.phase = 'running'
+    open.ageMs = undefined
     try {
       const event = route.steps(open.event as StreamEvent)
       if (event === undefined) {
@@ -254,6 +265,7 @@ export class TaskRun implements StepOwner {
     const { journal, time } = this.#parts
     const { timestamp } = queue.cursor
     this.#open = undefined
+    this.#row.leave()
     queue.finish()
     if (queue.isPaused) this.#host.shortened(this)
     time.finish()
@@ -272,6 +284,7 @@ export class TaskRun implements StepOwner {
       return
     }
     open.phase = 'waiting'
+    this.#row.leave()
     this.#failures.take(open, error, stage)
   }
 
@@ -320,6 +333,7 @@ export class TaskRun implements StepOwner {
     open.inflow.routes[open.routeIndex]?.run.discard()
     this.#parts.journal.undo(start)
     this.#open = undefined
+    this.#row.leave()
   }
 }
 

@@ -1,6 +1,6 @@
 // Control plane. Puts the parts of a worker together: who is told what by whom.
-import type { Topology } from '../core/topology.ts'
-import { taskSpecs, topologyHash } from '../core/topology-partitions.ts'
+import { readersOf, type Topology } from '../core/topology.ts'
+import { taskId, taskSpecs, topologyHash } from '../core/topology-partitions.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Clock } from '../port/clock.ts'
 import type { Store } from '../port/store.ts'
@@ -15,7 +15,7 @@ import type { Counters } from './monitor.ts'
 import { Spreader } from './outgoing.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { type PreparedTopics, prepareTopics } from './prepare.ts'
-import { Pulse } from './pulse.ts'
+import { Pulse, type WatchedTask } from './pulse.ts'
 import { Queries } from './queries.ts'
 import type { WorkerSettings } from './settings.ts'
 import { StateCleanup } from './state-cleanup.ts'
@@ -81,7 +81,7 @@ interface Common extends WorkerParts, WorkerHooks {
 export async function buildRunning(parts: WorkerParts, hooks: WorkerHooks): Promise<Running> {
   const { clock, log, settings, store, topology, transport } = parts
   const topics = await prepareTopics(topology, transport)
-  const pulse = new Pulse(topology.declarations.topics.map((topic) => topic.name))
+  const pulse = new Pulse(watchedTasks(topology, topics))
   const budget = new CacheBudget(settings.cacheBytesMax)
   const later: Later = {}
   const common: Common = { ...parts, ...hooks, topics, pulse, budget, later }
@@ -99,6 +99,19 @@ export async function buildRunning(parts: WorkerParts, hooks: WorkerHooks): Prom
     tasks
   })
   return { tasks, intake, dispatcher, commits, cleanup, queries, keeper, pulse }
+}
+
+function watchedTasks({ subTopologies }: Topology, { plan }: PreparedTopics): WatchedTask[] {
+  return subTopologies.flatMap((sub) => {
+    const sources = sub.sources.map((topic) => ({
+      topic: topic.name,
+      readers: readersOf(sub, topic).map(({ processor }) => processor.name)
+    }))
+    const length = plan.bySubTopology.get(sub.name) ?? 1
+    return Array.from({ length }, (_, partition) => {
+      return { id: taskId(sub.name, partition), partition, sources }
+    })
+  })
 }
 
 function buildDispatcher(common: Common): Dispatcher {
@@ -223,7 +236,7 @@ function buildCommits(
 }
 
 async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
-  const { clock, log, settings, topics, topology, transport } = common
+  const { clock, log, topics, topology, transport } = common
   const specs = taskSpecs(topology, topics.plan)
   const request: JoinRequest = {
     group: topology.app,
@@ -245,6 +258,5 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
   }
   const { door } = transport
   if (common.keeper === 'inline' || door === undefined) return inlineKeeper(parts, transport, clock)
-  const { stallTimeoutMs } = settings
-  return new ThreadKeeper(parts, { door, pulse: common.pulse, stallTimeoutMs })
+  return new ThreadKeeper(parts, { door, pulse: common.pulse })
 }

@@ -35,6 +35,8 @@ export interface StopOptions {
 }
 
 const tickMs = 250
+/** A longer silence was not work on an event: the process slept, or the keeper has seen it. */
+const tickGapMsMax = 4 * tickMs
 /** Timers and tasks get this much of a stop; events come first. */
 const backgroundStopMs = 2_000
 
@@ -49,14 +51,19 @@ export class WorkerRuntime implements Engine {
   #running: Running | undefined
   #state: WorkerState = 'starting'
   #leader: OwnedTask | undefined
+  #tickedMs: number
   #cancelTick: Cancel = () => undefined
   #stopping: Promise<void> | undefined
   #coldStop = new AbortController()
+  #isColdAsked = false
+  /** What went wrong after a stop had begun. */
+  #stopFailure: { readonly error: unknown } | undefined
 
   constructor(parts: WorkerParts) {
     this.#parts = parts
     const { clock, instanceId, log, random, settings, topology, transport } = parts
     const { recordBytesMax } = settings
+    this.#tickedMs = clock.monotonic()
     this.memberId = `${instanceId}-${Math.floor(random() * 0x1_0000_0000).toString(36)}`
     this.#sender = new PlainSender({ transport, clock, recordBytesMax })
     const onFatal = (error: unknown): void => this.#fail(error)
@@ -85,8 +92,8 @@ export class WorkerRuntime implements Engine {
       await running.commits.start()
       running.intake.start()
       await running.keeper.start()
-      this.#tick()
-      running.pulse.count(true)
+      this.#tick(running)
+      running.pulse.watch(this.#parts.settings.stallTimeoutMs)
       await this.#firstAnswer()
       await running.tasks.settled()
       if (this.#state !== 'starting') throw await this.ended
@@ -108,24 +115,33 @@ export class WorkerRuntime implements Engine {
   }
 
   // Tells the keeper that the loop lives, and looks for events that take too long.
-  #tick(): void {
-    const { clock, settings } = this.#parts
+  #tick(running: Running): void {
+    const { clock } = this.#parts
     const now = clock.monotonic()
-    this.#running?.pulse.tick(now)
-    for (const { run } of this.#running?.tasks.tasks ?? []) {
+    running.pulse.tick(now)
+    running.dispatcher.refresh()
+    const passedMs = Math.min(now - this.#tickedMs, tickGapMsMax)
+    this.#tickedMs = now
+    for (const { run } of running.tasks.tasks) run.look(passedMs)
+    // A stop has its own limit for the events it waits for.
+    if (this.#stopping === undefined) this.#endStalled(running)
+    this.#cancelTick = clock.schedule(tickMs, () => this.#tick(running))
+  }
+
+  #endStalled({ tasks }: Running): void {
+    const { stallTimeoutMs } = this.#parts.settings
+    for (const { run } of tasks.tasks) {
       const event = run.openEvent
-      if (event === undefined || event.isWaiting) continue
-      if (now - event.openedAtMs < settings.stallTimeoutMs) continue
+      if (event === undefined || event.isWaiting || event.ageMs < stallTimeoutMs) continue
       this.#fail(
         new TailraceError(
           'TAILRACE_AGENT_STALLED',
           `agent "${event.agent}" has worked on "${event.topic}" partition ${event.partition} ` +
-            `offset ${event.offset} for longer than stallTimeout (${settings.stallTimeoutMs} ms)`
+            `offset ${event.offset} for longer than stallTimeout (${stallTimeoutMs} ms)`
         )
       )
       return
     }
-    this.#cancelTick = clock.schedule(tickMs, () => this.#tick())
   }
 
   #lead(owned: OwnedTask | undefined): void {
@@ -145,13 +161,20 @@ export class WorkerRuntime implements Engine {
     this.#parts.log.error({ err: error }, `the worker ends: ${messageOf(error)}`)
     this.#coldStop.abort()
     if (isFirst) this.#stopping = this.#shutDown()
+    else this.#stopFailure = { error }
     const end = (): void => this.#ended.resolve(error)
     this.#stopping?.then(end, end)
   }
 
-  /** Warm: finishes open events, commits, leaves. Cold, or a second call that is: drops them. */
+  /**
+   * Warm: finishes open events, commits, leaves. Cold, or a second call that is: drops them.
+   * Rejects when a warm stop could not be one.
+   */
   async stop(options: StopOptions): Promise<void> {
-    if (options.isCold === true) this.#coldStop.abort()
+    if (options.isCold === true) {
+      this.#isColdAsked = true
+      this.#coldStop.abort()
+    }
     if (this.#stopping === undefined) {
       this.#parts.log.info({ reason: options.reason }, 'the worker stops')
       this.#state = 'stopping'
@@ -159,25 +182,29 @@ export class WorkerRuntime implements Engine {
     }
     await this.#stopping
     if (this.#state === 'stopping') this.#state = 'stopped'
-    this.#ended.resolve(undefined)
+    const failure = this.#isColdAsked ? undefined : this.#stopFailure
+    this.#ended.resolve(failure?.error)
+    if (failure !== undefined) throw failure.error
   }
 
   // The reverse of the start. Every step has its own limit, or needs none.
   async #shutDown(): Promise<void> {
     const running = this.#running
-    this.#cancelTick()
-    running?.pulse.count(false)
-    await Promise.all([
+    const { shutdownTimeoutMs, stallTimeoutMs } = this.#parts.settings
+    // A loop that is blocked now would neither see its deadline nor another signal.
+    running?.pulse.watch(Math.min(shutdownTimeoutMs, stallTimeoutMs))
+    running?.dispatcher.quiet()
+    const background = Promise.all([
       this.#leading.stop(backgroundStopMs),
       this.#everywhere.stop(backgroundStopMs)
     ])
+    await Promise.race([background, aborted(this.#coldStop.signal)])
     if (running !== undefined) await this.#stopRunning(running)
     await this.#sender.close().catch(() => undefined)
   }
 
   async #stopRunning(running: Running): Promise<void> {
-    const { commits, dispatcher, intake, keeper, tasks } = running
-    dispatcher.quiet()
+    const { commits, intake, keeper, tasks } = running
     const cold = this.#coldStop.signal
     if (!cold.aborted) {
       const warm = tasks
@@ -198,6 +225,8 @@ export class WorkerRuntime implements Engine {
         this.#parts.log.warn({ err: error }, `a step of the stop failed: ${messageOf(error)}`)
       })
     }
+    running.pulse.watch(0)
+    this.#cancelTick()
   }
 
   status(): WorkerStatus {
@@ -211,7 +240,7 @@ export class WorkerRuntime implements Engine {
       generation: this.#running?.tasks.view.generation ?? 0,
       isLeader: this.isLeader,
       leaderEpoch: this.leaderEpoch,
-      tasks: tasks.map((task) => taskStatus(task, this.#parts.clock)),
+      tasks: tasks.map((task) => taskStatus(task)),
       counters: { ...this.#counters }
     }
   }

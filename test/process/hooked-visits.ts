@@ -10,6 +10,11 @@ function computeForLong(): void {
   while (performance.now() < until) Math.hypot(performance.now(), until)
 }
 
+/** Blocks the loop where no JavaScript runs. */
+function blockForLong(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, computeMs)
+}
+
 /** A child that ends with the signal of the task; its pid is for the test to look after. */
 async function waitForChild(signal: AbortSignal): Promise<void> {
   const child = spawn('sleep', ['600'], { signal, stdio: 'ignore' })
@@ -17,9 +22,14 @@ async function waitForChild(signal: AbortSignal): Promise<void> {
   await new Promise((resolve) => child.once('exit', resolve).once('error', resolve))
 }
 
+/** Looks well until the worker stops; then it computes on. */
+async function computeAtStop(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => signal.addEventListener('abort', resolve))
+  computeForLong()
+}
+
 function hook(signal: AbortSignal): void | Promise<void> {
-  const name: string = process.env['HOOK'] ?? ''
-  switch (name) {
+  switch (process.env['HOOK']) {
     case 'compute':
       return computeForLong()
     case 'never':
@@ -28,10 +38,18 @@ function hook(signal: AbortSignal): void | Promise<void> {
       return sleep(computeMs)
     case 'child':
       return waitForChild(signal)
-    case undefined:
-      return undefined
+    case 'compute-at-stop':
+      return computeAtStop(signal)
+    case 'block':
+      return blockForLong()
+    case 'throw-later':
+      setTimeout(() => {
+        throw new Error('nobody catches this')
+      })
+      return new Promise(() => undefined)
     case 'throw':
       throw new Error('this visit cannot be counted')
+    case undefined:
     default:
       throw new Error('HOOK names nothing that is known')
   }

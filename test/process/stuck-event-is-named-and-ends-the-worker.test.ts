@@ -4,7 +4,7 @@ import { scene } from './run.ts'
 
 scene('a promise that never settles', async (one) => {
   await one.send(50)
-  const env = { HOOK: 'never', HOOK_ID: '40', TAILRACE_STALL_TIMEOUT: '2s' }
+  const env = { HOOK: 'never', HOOK_ID: '40', TAILRACE_STALL_TIMEOUT: '3s' }
   const worker = one.worker({ module: 'hooked-visits.ts', env })
   await worker.ends({ code: 1 })
   assert.match(worker.text, /TAILRACE_AGENT_STALLED/)
