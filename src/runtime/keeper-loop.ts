@@ -13,6 +13,9 @@ export interface KeeperLoopParts {
   readonly onError: (error: unknown) => void
 }
 
+/** Between two tries of what failed; never longer than a heartbeat. */
+const retryMs = 100
+
 interface Release {
   readonly tasks: readonly string[]
   readonly done: () => void
@@ -61,6 +64,9 @@ export class KeeperLoop {
         this.#publish(await coordinator.beat())
       } catch (error) {
         onError(error)
+        // A log that refuses at once must not be asked without end.
+        await this.#rest()
+        continue
       }
       if (this.#isStopped || this.#releases.length > 0) continue
       await this.#wait()
@@ -77,6 +83,16 @@ export class KeeperLoop {
       // What was said about these tasks is over: the next answer must be told in any case.
       this.#last = ''
     }
+  }
+
+  #rest(): Promise<void> {
+    if (this.#isStopped) return Promise.resolve()
+    const { clock, request } = this.#parts
+    const woken = new AbortController()
+    this.#wake = () => {
+      if (this.#isStopped) woken.abort()
+    }
+    return pause(clock, Math.min(request.heartbeatMs, retryMs), woken.signal)
   }
 
   // `changed` answers within one heartbeat whatever happens, so no wait is left behind. A log that

@@ -40,11 +40,11 @@ interface Slot {
 export class TaskSet {
   readonly #parts: TaskSetParts
   readonly #slots = new Map<string, Slot>()
-  /** Offsets until which a task checks its writes early, after one of them failed a commit. */
   /** Owned, and closed until the commit that failed is cleared up. */
   #suspended: readonly OwnedTask[] = []
   /** Earlier openings of a task that have not ended yet: two restores must not meet. */
   readonly #ending = new Map<string, Promise<void>>()
+  /** Offsets until which a task checks its writes early, after one of them failed a commit. */
   readonly #careful = new Map<string, ReadonlyMap<string, number>>()
   #leader: OwnedTask | undefined
   #isClosed = false
@@ -119,17 +119,19 @@ export class TaskSet {
     const slot: Slot = { task, abort, opened: Promise.resolve() }
     this.#slots.set(owned.task, slot)
     this.#parts.cleanup.keep(task)
-    slot.opened = this.#bringUp(slot).catch((error: unknown) => {
+    // Looked up now: later it may be this very opening's own end.
+    const before = this.#ending.get(owned.task)
+    slot.opened = this.#bringUp(slot, before).catch((error: unknown) => {
       if (!abort.signal.aborted) this.#parts.onFatal(error)
     })
   }
 
-  async #bringUp(slot: Slot): Promise<void> {
+  async #bringUp(slot: Slot, before: Promise<void> | undefined): Promise<void> {
     const { task } = slot
     const { opening } = this.#parts
     await this.#parts.quiesce()
     await this.#parts.cleanup.settled(task)
-    await this.#ending.get(task.owned.task)
+    await before
     if (slot.abort.signal.aborted) return
     await positionTask(task, this.#parts.group, opening)
     await restore(

@@ -21,3 +21,28 @@ test('a wait for changes that fails does not end the heartbeats', async () => {
   assert.equal(worker.status().generation, 1)
   await worker.stop()
 })
+
+test('a release that is refused is tried again after a pause, and the task moves in the end', async () => {
+  const log = new TestLog()
+  const appOf = (): ReturnType<typeof createApp> => {
+    const app = createApp({ id: 'app', broker: 'memory:' })
+    app.each('read', { source: app.topic('in', { partitions: 2 }) }, () => undefined)
+    return app
+  }
+  const error = new TailraceError('TAILRACE_TRANSPORT_UNAVAILABLE', 'the test broke it')
+  let refusals = 0
+  // Bounded, so that a loop that asks without a pause fails this test instead of hanging it.
+  const faults = (operation: string): { error: Error } | undefined =>
+    operation === 'group.release' && log.clock.monotonic() < 1_500 && ++refusals < 1_000
+      ? { error }
+      : undefined
+  const first = await startTestWorker(appOf(), { log, faults })
+  await log.clock.advance(500)
+  const second = await startTestWorker(appOf(), { log, instanceId: 'worker-2' })
+  await log.clock.advance(5_000)
+  assert.ok(refusals > 0 && refusals < 50, `${refusals} tries in a second`)
+  for (const worker of [first, second]) {
+    assert.equal(worker.status().tasks.length, 1)
+    await worker.stop()
+  }
+})
