@@ -12,6 +12,7 @@ export class Child {
   readonly #answers = new Map<Kind, PromiseWithResolvers<Answer>>()
   readonly #ended: Promise<unknown>
   #isStopping = false
+  #failure: Error | undefined
 
   constructor(job: Job, profile: string | undefined) {
     const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
@@ -20,9 +21,16 @@ export class Child {
     })
     this.#process.on('message', (answer: Answer) => this.#slot(answer.kind).resolve(answer))
     this.#ended = once(this.#process, 'exit').then(([code, signal]) => {
+      if (this.#isStopping) return
       const error = new Error(`the worker ended by itself: ${signal ?? code}`)
-      if (!this.#isStopping) for (const { reject } of this.#answers.values()) reject(error)
+      this.#failure = error
+      for (const { reject } of this.#answers.values()) reject(error)
     })
+  }
+
+  /** @throws when the worker is gone, so that nobody waits for what it will never do */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   async answer<K extends Kind>(kind: K): Promise<AnswerOf<K>> {
@@ -55,6 +63,7 @@ export class Child {
     const known = this.#answers.get(kind)
     if (known !== undefined) return known
     const made = Promise.withResolvers<Answer>()
+    if (this.#failure !== undefined) made.reject(this.#failure)
     // Not every answer is waited for.
     made.promise.catch(() => undefined)
     this.#answers.set(kind, made)

@@ -65,6 +65,7 @@ async function echo(
     retention: '1d',
     events: 0,
     base: 0,
+    warmUp: 0,
     keptFrom: 0,
     watchesLoop: true
   }

@@ -17,6 +17,8 @@ export interface Job {
   /** Records to finish; 0 to run until told. */
   readonly events: number
   readonly base: number
+  /** Events after which the clock of the measurement starts. */
+  readonly warmUp: number
   /** Windows that start at or after this cannot have expired at the end. */
   readonly keptFrom: number
   readonly watchesLoop: boolean

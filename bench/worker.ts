@@ -8,6 +8,7 @@ import { type Job, type Program, programOf } from './programs.ts'
 export type Question = 'figures' | 'check' | 'watch' | 'stop'
 export type Answer =
   | { readonly kind: 'first'; readonly at: number }
+  | { readonly kind: 'warm'; readonly at: number }
   | { readonly kind: 'ready' }
   | { readonly kind: 'watching' }
   | { readonly kind: 'figures'; readonly figures: Readonly<Record<string, number>> }
@@ -15,8 +16,12 @@ export type Answer =
 
 const job = JSON.parse(process.argv[2] ?? '{}') as Job
 let seen = 0
+let cpuWhenWarm = 0
 const program = programOf(job, () => {
-  if (seen++ === 0) say({ kind: 'first', at: Date.now() })
+  if (seen === 0) say({ kind: 'first', at: Date.now() })
+  if (seen++ !== job.warmUp) return
+  cpuWhenWarm = cpuMicros()
+  say({ kind: 'warm', at: Date.now() })
 })
 const delay = job.watchesLoop ? monitorEventLoopDelay({ resolution: 1 }) : undefined
 const startedAt = performance.now()
@@ -47,10 +52,9 @@ function say(answer: Answer): void {
 }
 
 function figures(): Record<string, number> {
-  const { user, system } = process.cpuUsage()
   const { counters } = worker.status()
   return {
-    cpuMicros: user + system,
+    cpuMicros: cpuMicros() - cpuWhenWarm,
     rssMbPeak: peakMb(),
     rssMb: process.memoryUsage.rss() / 1e6,
     restored: counters.restoredRecords,
@@ -58,6 +62,12 @@ function figures(): Record<string, number> {
     startMs,
     ...(delay && { holdMsMax: held(delay.max), holdMsP99: held(delay.percentile(99)) })
   }
+}
+
+/** Of all threads of the process. */
+function cpuMicros(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
 }
 
 // The monitor looks once a millisecond, and what it notes is the time between two looks.
