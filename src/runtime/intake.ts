@@ -13,8 +13,8 @@ export interface IntakeParts {
   readonly queueBytesMax: number
   readonly queueRecordsMax: number
   readonly kick: (task: Schedulable) => void
-  /** Where to go on when a position is not in the log; throws when the policy is to stop. */
-  readonly onOutOfRange: (queue: PartitionQueue, chunk: FetchedChunk) => number
+  /** Where to go on when a position is not in the log; undefined when the worker is to stop. */
+  readonly onOutOfRange: (queue: PartitionQueue, chunk: FetchedChunk) => number | undefined
   readonly onError: (error: unknown) => void
 }
 
@@ -115,6 +115,7 @@ export class Intake {
     if (chunk.outOfRange !== undefined) {
       if (chunk.outOfRange.position !== queue.fetchPosition) return
       const offset = this.#parts.onOutOfRange(queue, chunk)
+      if (offset === undefined) return
       queue.position = Math.max(queue.position, offset)
       queue.fetchPosition = offset
       this.#parts.fetcher.seek({ topic: queue.topic, partition: queue.partition, offset })

@@ -1,7 +1,7 @@
 // Control plane. Puts the parts of a worker together: who is told what by whom.
 import { readersOf, type Topology } from '../core/topology.ts'
 import { taskId, taskSpecs, topologyHash } from '../core/topology-partitions.ts'
-import { messageOf } from '../core/errors.ts'
+import { hasCode, messageOf } from '../core/errors.ts'
 import type { Clock } from '../port/clock.ts'
 import type { Store } from '../port/store.ts'
 import type { FetchedChunk, JoinRequest, OwnedTask, Transport } from '../port/transport.ts'
@@ -154,22 +154,34 @@ async function buildIntake(common: Common, dispatcher: Dispatcher): Promise<Inta
     queueRecordsMax: settings.queueRecordsMax,
     kick: (task) => dispatcher.kick(task),
     onOutOfRange: (queue, chunk) => afterLoss(queue, chunk, { common, dispatcher }),
-    onError: (error) => log.warn({ err: error }, `a fetch failed: ${messageOf(error)}`)
+    onError: (error) => {
+      if (isHopeless(error)) common.onFatal(error)
+      else log.warn({ err: error }, `a fetch failed: ${messageOf(error)}`)
+    }
   })
+}
+
+// Asking again answers the same: the worker would stand still, and look as if it only waited.
+function isHopeless(error: unknown): boolean {
+  return (
+    hasCode(error, 'TAILRACE_TRANSPORT_UNKNOWN_TOPIC') ||
+    hasCode(error, 'TAILRACE_TRANSPORT_CORRUPT') ||
+    hasCode(error, 'TAILRACE_BUG_INVARIANT')
+  )
 }
 
 function afterLoss(
   queue: PartitionQueue,
   { outOfRange }: FetchedChunk,
   { common, dispatcher }: { readonly common: Common; readonly dispatcher: Dispatcher }
-): number {
+): number | undefined {
   const { fetchPosition, partition, topic } = queue
   const range = { topic, partition, start: 0, end: 0, ...outOfRange, leaderEpoch: 0 }
   try {
     return lostPosition(fetchPosition, range, { settings: common.settings, host: dispatcher })
   } catch (error) {
     common.onFatal(error)
-    return fetchPosition
+    return undefined
   }
 }
 
