@@ -1,142 +1,140 @@
 // A store, a transport and a codec of somebody else's: plugged in by options, nothing of src knows.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createApp } from 'tailrace'
+import { TestLog } from 'tailrace/testing'
 import {
-  type Codec,
-  createApp,
-  type ShardId,
-  type Store,
-  type StoreBatch,
-  type Transport,
-  type TransportContext
-} from 'tailrace'
-import { createMemoryStore } from 'tailrace/store/memory'
+  codecConformance,
+  storeConformance,
+  transportConformance
+} from 'tailrace/testing/conformance'
+import { createEmbeddedTransport } from 'tailrace/transport/embedded'
 import { z } from 'zod'
-import { createEmbeddedTransport } from '../src/transport/embedded/index.ts'
+import { importsOf, readTree } from './house/source.ts'
+import { inverted } from './plug-in/inverted-codec.ts'
+import { JournalStore } from './plug-in/journal-store.ts'
+import { createTenantTransport, TenantTransport } from './plug-in/tenant-transport.ts'
 
-/** Keeps its rows in the memory store, and counts what it was asked to write. */
-class CountingStore implements Store {
-  readonly name = 'counting'
-  readonly #inner = createMemoryStore()
-  puts = 0
-  app = ''
+const emptyDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'tailrace-plug-in-'))
 
-  async open(identity: { readonly app: string }): Promise<void> {
-    this.app = identity.app
-    await this.#inner.open(identity)
-  }
+codecConformance({
+  name: 'a codec from outside',
+  codec: inverted,
+  values: [0, -1.5, '', 'ä', true, null, [1, [2]], { a: { b: null } }],
+  unreadable: [new Uint8Array([1, 2, 3]), new Uint8Array(0)],
+  unwritable: [undefined]
+})
 
-  batch(): StoreBatch {
-    const inner = this.#inner.batch()
+storeConformance({
+  name: 'a store from outside',
+  async create() {
+    const directory = await emptyDirectory()
     return {
-      put: (shard, key, value) => {
-        this.puts++
-        inner.put(shard, key, value)
-      },
-      delete: (shard, key) => inner.delete(shard, key),
-      checkpoint: (shard, checkpoint) => inner.checkpoint(shard, checkpoint),
-      write: () => inner.write()
+      make: () => new JournalStore(directory),
+      dispose: () => rm(directory, { recursive: true })
     }
   }
+})
 
-  get(shard: ShardId, key: Uint8Array): ReturnType<Store['get']> {
-    return this.#inner.get(shard, key)
+transportConformance({
+  name: 'a transport from outside',
+  features: { sessionTimeoutMs: 1_000 },
+  async create() {
+    const log = new TestLog()
+    const stop = log.clock.flow()
+    return {
+      clock: log.clock,
+      async connect() {
+        const transport = new TenantTransport(log.connect(), { tenant: 'one' })
+        await transport.open()
+        return transport
+      },
+      jumpWall: (ms) => log.clock.jumpWall(ms),
+      dispose: stop
+    }
   }
+})
 
-  scan(...[shard, range]: Parameters<Store['scan']>): ReturnType<Store['scan']> {
-    return this.#inner.scan(shard, range)
-  }
-
-  checkpoint(shard: ShardId): ReturnType<Store['checkpoint']> {
-    return this.#inner.checkpoint(shard)
-  }
-
-  shards(): ReturnType<Store['shards']> {
-    return this.#inner.shards()
-  }
-
-  wipe(shard: ShardId): Promise<void> {
-    return this.#inner.wipe(shard)
-  }
-
-  clear(...[shard, range]: Parameters<Store['clear']>): Promise<void> {
-    return this.#inner.clear(shard, range)
-  }
-
-  sizeBytes(): Promise<number> {
-    return this.#inner.sizeBytes()
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close()
-  }
-}
-
-/** The embedded log under another name and URL, without a door for the keeper's thread. */
-function borrowedTransport(
-  { broker, clock, synchronous }: TransportContext,
-  opened: string[]
-): Transport {
-  const directory = broker.replace(/^borrowed:/, '')
-  const inner = createEmbeddedTransport({ directory, clock, synchronous })
-  return {
-    name: 'borrowed',
-    url: broker,
-    features: inner.features,
-    door: undefined,
-    open: () => {
-      opened.push(broker)
-      return inner.open()
-    },
-    admin: () => inner.admin(),
-    producer: () => inner.producer(),
-    transactionalProducer: (id) => inner.transactionalProducer(id),
-    fetcher: () => inner.fetcher(),
-    coordinator: () => inner.coordinator(),
-    close: () => inner.close()
-  }
-}
-
-/** JSON with every byte turned round: nobody else can read it. */
-const inverted: Codec = {
-  name: 'inverted',
-  encode: (value) => Buffer.from(JSON.stringify(value)).map((byte) => byte ^ 0xff),
-  decode: (bytes) => JSON.parse(Buffer.from(bytes.map((byte) => byte ^ 0xff)).toString())
-}
-
-test('a store, a transport and a codec from outside run an app', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'tailrace-plug-in-'))
-  t.after(() => rm(directory, { recursive: true, force: true }))
-  const store = new CountingStore()
-  const opened: string[] = []
-  const broker = `borrowed:${join(directory, 'log')}`
+/** Words counted on the tenant's part of a log, in the journal store, in inverted JSON. */
+function countingApp(directory: string, tenant: string) {
   const app = createApp({
     id: 'plugged',
-    broker,
-    datadir: join(directory, 'data'),
-    store: () => store,
-    transport: (context) => borrowedTransport(context, opened),
+    broker: `tenant:${tenant}:${join(directory, 'log')}`,
+    datadir: join(directory, tenant),
+    store: ({ directory }) => new JournalStore(directory),
+    transport: ({ broker }) => createTenantTransport(broker),
     codec: inverted,
     web: false,
     commitInterval: 10
   })
   const words = app.topic('words', { key: z.string(), value: z.string(), partitions: 2 })
   const counts = app.table('counts', { key: z.string(), value: z.int(), initial: () => 0 })
-  app.each('count', { source: words, tables: { counts } }, ({ key }, parts) => {
-    parts.counts.update(key, (count) => count + 1)
+  const totals = app.topic('totals', { key: z.string(), value: z.int(), partitions: 1 })
+  const byValue = app.stream(words).groupBy('by-value', ({ value }) => value)
+  const uses = { source: byValue, tables: { counts }, outputs: { totals } }
+  app.each('count', uses, ({ key }, { counts, totals }) => {
+    totals.send({ key, value: counts.update(key, (count) => count + 1) })
   })
+  return { app, words, counts, totals }
+}
 
-  const worker = await app.start()
-  t.after(() => worker.stop())
-  for (const key of ['a', 'b', 'a']) await words.send({ key, value: 'word' })
-  while (worker.status().counters.finished < 3 || store.puts < 2) await sleep(5)
+test('all three together run an app, and what they hold is there at the next start', {
+  timeout: 60_000
+}, async (t) => {
+  const directory = await emptyDirectory()
+  t.after(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }))
+  const tenants = ['red', 'blue'].map((name) => countingApp(directory, name))
+  for (const [index, { app, counts, words }] of tenants.entries()) {
+    for (const round of [1, 2]) {
+      const worker = await app.start()
+      t.after(() => worker.stop())
+      for (let n = 0; n < 30; n++) await words.send({ key: `k${n}`, value: `word-${n % 3}` })
+      const expected = 10 * round
+      const value = async (): Promise<number> => (await counts.query('word-1')).value
+      while ((await value()) < expected || worker.status().tasks.some(({ lag }) => lag > 0)) {
+        await sleep(10)
+      }
+      const rows = await Array.fromAsync(counts.scan())
+      assert.deepEqual(
+        new Map(rows),
+        new Map(['word-0', 'word-1', 'word-2'].map((word) => [word, expected])),
+        `tenant ${index}, start ${round}`
+      )
+      await worker.stop()
+      assert.equal(await worker.ended, undefined)
+    }
+    await app.runner.close()
+  }
 
-  assert.equal((await counts.query('a')).value, 2)
-  assert.equal((await counts.query('b')).value, 1)
-  assert.equal(store.app, 'plugged')
-  assert.ok(opened.every((url) => url === broker) && opened.length > 0)
+  // The log itself has the topics of both, each under its tenant.
+  const log = createEmbeddedTransport({ directory: join(directory, 'log') })
+  await log.open()
+  t.after(() => log.close())
+  const topics = await log.admin().describe()
+  const names = ['words', 'totals', 'plugged-by-value-repartition', 'plugged-counts-changelog']
+  assert.deepEqual(
+    new Set(topics.map(({ name }) => name)),
+    new Set(['red', 'blue'].flatMap((tenant) => names.map((name) => `${tenant}.${name}`)))
+  )
+  const [{ end } = { end: 0 }] = await log.admin().ranges([{ topic: 'red.totals', partition: 0 }])
+  assert.equal(end, 60)
+  const journal = readFileSync(join(directory, 'red', 'worker-0', 'tables', 'journal.txt'), 'utf8')
+  assert.match(journal, /^"plugged"\n/)
+})
+
+test('they import nothing but what the package exports', () => {
+  const own = readTree().filter(
+    ({ path }) => path.startsWith('test/plug-in/') || path === 'test/plug-in.test.ts'
+  )
+  assert.equal(own.length, 4)
+  const reached = own.flatMap((file) => importsOf(file).flatMap(({ path = '' }) => path))
+  assert.deepEqual(
+    reached.filter((path) => path.startsWith('src/')),
+    []
+  )
 })

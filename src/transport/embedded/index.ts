@@ -12,6 +12,7 @@ import type {
   Transport,
   TransportFeatures
 } from '../../port/transport.ts'
+import { realClock } from '../../runtime/real-clock.ts'
 import { EmbeddedAdmin } from './admin.ts'
 import { closedError } from './database.ts'
 import { openCoordinator } from './groups.ts'
@@ -25,7 +26,8 @@ import { transactionBytesMax } from './writer.ts'
 
 export interface EmbeddedOptions {
   readonly directory: string
-  readonly clock: Clock
+  /** @default the clock of this machine */
+  readonly clock?: Clock
   /**
    * What a commit survives: `normal` a kill of any process, `full` a power cut as well, at the
    * price of a disk sync in each commit. @default 'normal'
@@ -59,7 +61,7 @@ class EmbeddedTransport implements Transport {
   #opening: Promise<void> | undefined
   #parts: Parts | undefined
 
-  constructor({ directory, clock, synchronous = 'normal' }: EmbeddedOptions) {
+  constructor({ directory, clock = realClock, synchronous = 'normal' }: EmbeddedOptions) {
     this.#options = { directory, clock, synchronous }
     this.url = `embedded:${directory}`
     // The packed package holds JavaScript, the repository TypeScript: whichever this file is.
