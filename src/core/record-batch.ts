@@ -52,9 +52,12 @@ export interface FinishOptions {
 }
 
 const noHeaders: readonly RecordHeader[] = []
+/** An encoder that is used again keeps a buffer of up to this size. */
+const bytesKeptMax = 128 * 1024
 
 /** Grows a batch record by record; one encoder per partition, reusable after `finish`. */
 export class BatchEncoder {
+  readonly #bytesInitial: number
   #bytes: Buffer
   #end: number = headerAt.records
   #recordCount = 0
@@ -63,7 +66,8 @@ export class BatchEncoder {
   #maxTimestamp = 0
 
   constructor(options: { readonly bytesInitial?: number } = {}) {
-    this.#bytes = Buffer.allocUnsafeSlow(Math.max(options.bytesInitial ?? 4_096, 256))
+    this.#bytesInitial = Math.max(options.bytesInitial ?? 4_096, 256)
+    this.#bytes = Buffer.allocUnsafeSlow(this.#bytesInitial)
   }
 
   get recordCount(): number {
@@ -169,6 +173,8 @@ export class BatchEncoder {
     this.#lastOffsetDelta = -1
     this.#firstTimestamp = 0
     this.#maxTimestamp = 0
+    // One large record must not keep its size for ever in every encoder that met one.
+    if (this.#bytes.length > bytesKeptMax) this.#bytes = Buffer.allocUnsafeSlow(this.#bytesInitial)
   }
 
   #grow(bytesNeeded: number): void {

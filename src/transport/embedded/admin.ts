@@ -15,11 +15,14 @@ import type {
 import { batchSize, batchStarts, readBatches } from './batches.ts'
 import type { Topic } from './catalog.ts'
 import { integer, text } from './database.ts'
-import { isMissing } from './failure.ts'
+import { failureOf, isMissing } from './failure.ts'
 import { partitionState } from './locate.ts'
 import type { Log } from './log.ts'
 import { deleteRecords } from './retention.ts'
 import type { SegmentId } from './segments.ts'
+
+/** Segments that compaction may take away while they are looked through; more are lost. */
+const lookUpsMax = 100
 
 /** What the log does in its own time, and at once when asked. */
 export type Maintain = () => Promise<void>
@@ -82,12 +85,17 @@ export class EmbeddedAdmin implements Admin {
   }
 
   async offsetAt(partition: TopicPartition, timestamp: number): Promise<number> {
-    for (;;) {
+    const { clock, paths } = this.#log
+    for (let lookUp = 1; ; lookUp++) {
       try {
         return await this.#offsetAt(partition, timestamp)
       } catch (error) {
         // Compacted or deleted while it was read: what is there now has the answer.
-        if (!isMissing(error)) throw error
+        const isMoving = isMissing(error) && lookUp < lookUpsMax
+        if (!isMoving) {
+          throw failureOf(error, { verb: 'read', directory: paths.directory, isDefinite: true })
+        }
+        await clock.turn()
       }
     }
   }

@@ -36,6 +36,11 @@ export class Catalog {
     this.#seenVersion = version
   }
 
+  /** Differs when topics were made or deleted in between. */
+  get version(): number {
+    return this.#topicsVersion
+  }
+
   all(): Iterable<Topic> {
     return this.#topics.values()
   }

@@ -14,11 +14,17 @@ export interface FailureSite {
 /** The error for a failure of SQLite or of a file; one that is ours already stays as it is. */
 export function failureOf(error: unknown, site: FailureSite): TailraceError {
   if (error instanceof TailraceError) return error
-  const code = codeOf(error)
+  // Readers look for a file that others moved; one that stays away is lost.
+  const isLost = isMissing(error) && site.verb !== 'opened'
+  const code = isLost ? 'TAILRACE_TRANSPORT_CORRUPT' : codeOf(error)
   return new TailraceError(
     code,
     `the log in ${site.directory} could not be ${site.verb}: ${messageOf(error)}`,
-    { cause: error, isDefinite: site.isDefinite }
+    {
+      cause: error,
+      isDefinite: site.isDefinite,
+      ...(isOutOfDescriptors(error) && { hint: 'Raise the limit of open files (`ulimit -n`).' })
+    }
   )
 }
 
@@ -31,6 +37,12 @@ export function isBusy(error: unknown): boolean {
 /** True for a missing file: a segment may be deleted while another process looks for it. */
 export function isMissing(error: unknown): boolean {
   return systemCode(error) === 'ENOENT'
+}
+
+/** True when the process, or the machine, has as many files open as it may. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  const code = systemCode(error)
+  return code === 'EMFILE' || code === 'ENFILE'
 }
 
 export function isDiskFull(error: unknown): boolean {

@@ -5,7 +5,7 @@ import type { Cancel } from '../../port/clock.ts'
 import { pause } from '../../port/clock.ts'
 import type { FetchedChunk, Fetcher, FetchPosition, TopicPartition } from '../../port/transport.ts'
 import { batchStarts, offsetAfter, readPortion, readWhole } from './batches.ts'
-import { isBusy, isMissing } from './failure.ts'
+import { failureOf, isBusy, isMissing } from './failure.ts'
 import type { Place, PartitionState } from './locate.ts'
 import { locate, partitionStates, seekBatch } from './locate.ts'
 import type { Log } from './log.ts'
@@ -13,12 +13,19 @@ import { checkOpen } from './log.ts'
 
 /** Bytes of one chunk at most, unless one batch is larger: reading holds the event loop. */
 export const chunkBytesMax: number = 1024 * 1024
+/**
+ * A partition's share of an answer at least, as far as the answer goes: shares smaller than a batch
+ * would hold nothing, and many partitions behind would each get a file opened for it.
+ */
+const shareBytesMin = 64 * 1024
 /** How often a segment that vanished is looked up anew before it counts as lost. */
 const lookUpsMax = 3
 
 interface Reading extends TopicPartition {
   /** Found when first read, and kept: a topic made anew has other ids. */
   id: number | undefined
+  /** The topic was made anew: the position means nothing there until it is sought. */
+  isForeign: boolean
   offset: number
   isPaused: boolean
   isAnswered: boolean
@@ -34,11 +41,10 @@ interface Ready {
 
 export class EmbeddedFetcher implements Fetcher {
   readonly #log: Log
+  /** Whoever was served goes to the end of the line, so that a small budget starves none. */
   readonly #readings = new Map<string, Reading>()
   #states: ReadonlyMap<number, PartitionState> = new Map()
   #statesVersion = -1
-  /** Who comes first: everybody in turn, so that a small budget starves none. */
-  #turn = 0
   #isFetching = false
   #isWoken = false
   #wakeFetch: (() => void) | undefined
@@ -55,6 +61,7 @@ export class EmbeddedFetcher implements Fetcher {
       this.#readings.set(nameOf({ topic, partition }), {
         ...reading,
         id: undefined,
+        isForeign: false,
         place: undefined
       })
     }
@@ -68,6 +75,7 @@ export class EmbeddedFetcher implements Fetcher {
   seek(position: FetchPosition): void {
     const reading = this.#reading(position)
     reading.offset = position.offset
+    reading.isForeign = false
     reading.place = undefined
     this.wake()
   }
@@ -143,27 +151,53 @@ export class EmbeddedFetcher implements Fetcher {
     } catch (error) {
       // Another process recovers the database after a crash; it takes a moment.
       if (isBusy(error)) return 'busy'
-      throw error
+      const { directory } = this.#log.paths
+      throw failureOf(error, { verb: 'read', directory, isDefinite: true })
     }
   }
 
-  #collect(bytesMax: number): readonly FetchedChunk[] {
+  #collect(bytesMax: number): readonly FetchedChunk[] | 'busy' {
     this.#refresh()
     const chunks: FetchedChunk[] = []
-    const ready: Ready[] = []
-    for (const reading of this.#inTurn()) {
+    let bytesLeft = bytesMax
+    let behind = this.#countBehind()
+    let isFull = false
+    let isFirst = true
+    for (const reading of [...this.#readings.values()]) {
       if (reading.isPaused) continue
+      const isBehind = this.#isBehind(reading)
+      if (isBehind && isFull) continue
       const found = this.#look(reading)
-      if (found === undefined) continue
-      if ('bytes' in found) chunks.push(found)
-      else ready.push(found)
-    }
-    const shares = fairShares(ready, bytesMax)
-    for (const [index, one] of ready.entries()) {
-      const chunk = this.#read(one, { bytesMax: shares[index]!, isFirst: index === 0 })
-      if (chunk !== undefined) chunks.push(chunk)
+      if (found !== undefined && 'bytes' in found) chunks.push(found)
+      else if (found !== undefined) {
+        const share = Math.max(Math.floor(bytesLeft / Math.max(behind, 1)), shareBytesMin)
+        const chunk = this.#read(found, { bytesMax: Math.min(share, bytesLeft), isFirst })
+        if (chunk !== undefined) chunks.push(chunk)
+        else if (isFirst) return chunks.length > 0 ? chunks : 'busy'
+        // Too little is left for a batch: whoever is next comes first in the next answer.
+        bytesLeft -= chunk?.bytes.length ?? bytesLeft
+        isFull = bytesLeft <= 0
+        isFirst = false
+      }
+      if (isBehind) behind--
     }
     return chunks
+  }
+
+  /** Partitions that have something to read. */
+  #countBehind(): number {
+    let behind = 0
+    for (const reading of this.#readings.values()) {
+      if (reading.isPaused) continue
+      reading.id ??= this.#log.catalog.partitionId(reading)
+      if (this.#isBehind(reading)) behind++
+    }
+    return behind
+  }
+
+  #isBehind({ id, offset }: Reading): boolean {
+    const state = id === undefined ? undefined : this.#states.get(id)
+    return state !== undefined && offset >= state.start && offset < state.next
   }
 
   #refresh(): void {
@@ -175,23 +209,17 @@ export class EmbeddedFetcher implements Fetcher {
     this.#statesVersion = version
   }
 
-  #inTurn(): readonly Reading[] {
-    const all = [...this.#readings.values()]
-    if (all.length === 0) return all
-    const first = this.#turn++ % all.length
-    return first === 0 ? all : [...all.slice(first), ...all.slice(0, first)]
-  }
-
   /** What there is to say at once, or where there is something to read. */
   #look(reading: Reading): FetchedChunk | Ready | undefined {
     reading.id ??= this.#log.catalog.partitionId(reading)
     const state = this.#states.get(reading.id)
     if (state === undefined) {
-      // Deleted: this throws, unless it was made anew, and there the position means nothing.
+      // Deleted: this throws, unless it was made anew.
       reading.id = this.#log.catalog.partitionId(reading)
+      reading.isForeign = true
       return outOfRange(reading, this.#states.get(reading.id))
     }
-    if (reading.offset < state.start || reading.offset > state.next) {
+    if (reading.isForeign || reading.offset < state.start || reading.offset > state.next) {
       return outOfRange(reading, state)
     }
     const before = reading.offset
@@ -240,6 +268,7 @@ export class EmbeddedFetcher implements Fetcher {
     return 'again'
   }
 
+  /** Undefined when not one batch fits; for the first, when its segment has just gone. */
   #read(
     { reading, state, place, bytesLeft }: Ready,
     { bytesMax, isFirst }: { readonly bytesMax: number; readonly isFirst: boolean }
@@ -248,10 +277,12 @@ export class EmbeddedFetcher implements Fetcher {
     const range = { segment: place.segment, from: place.position, to }
     const read = isFirst ? readPortion : readWhole
     try {
-      const bytes = read(this.#log.segments, range, bytesMax)
+      const bytes = read(this.#log.segments, range, Math.min(bytesMax, chunkBytesMax))
       if (bytes.length === 0) return undefined
       place.position += bytes.length
       for (const at of batchStarts(bytes)) reading.offset = offsetAfter(bytes, at)
+      this.#readings.delete(nameOf(reading))
+      this.#readings.set(nameOf(reading), reading)
       return answer(reading, { bytes, end: state.next })
     } catch (error) {
       if (!isMissing(error)) throw error
@@ -296,20 +327,6 @@ function outOfRange(reading: Reading, state: PartitionState | undefined): Fetche
     end,
     outOfRange: { position: offset, start, end }
   }
-}
-
-/** Bytes for each: nobody gets more than it has, and what one leaves is for the others. */
-function fairShares(ready: readonly Ready[], bytesMax: number): readonly number[] {
-  const wanted = ready.map(({ bytesLeft }) => Math.min(bytesLeft, chunkBytesMax))
-  const shares = wanted.map(() => 0)
-  let budget = bytesMax
-  const smallestFirst = [...wanted.keys()].sort((a, b) => wanted[a]! - wanted[b]!)
-  for (const [done, index] of smallestFirst.entries()) {
-    const share = Math.min(wanted[index]!, Math.floor(budget / (wanted.length - done)))
-    shares[index] = share
-    budget -= share
-  }
-  return shares
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {

@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { TailraceError } from '../../core/errors.ts'
-import { isMissing } from './failure.ts'
+import { isMissing, isOutOfDescriptors } from './failure.ts'
 
 export interface SegmentId {
   /** Id of the partition in the log, not its number in the topic. */
@@ -157,10 +157,21 @@ export class SegmentFiles {
       }
       closeSync(known.descriptor)
     }
-    const descriptor = openSync(join(this.#directory, name), flagsOf[use], 0o600)
+    const descriptor = this.#openFile(join(this.#directory, name), use)
     this.#open.set(name, { descriptor, isWritable: use !== 'read' })
     if (this.#open.size > descriptorsMax) this.#closeOldest()
     return descriptor
+  }
+
+  #openFile(path: string, use: keyof typeof flagsOf): number {
+    try {
+      return openSync(path, flagsOf[use], 0o600)
+    } catch (error) {
+      // A low limit of open files, or one that others use up: do with one at a time.
+      if (!isOutOfDescriptors(error) || this.#open.size === 0) throw error
+      this.close()
+      return openSync(path, flagsOf[use], 0o600)
+    }
   }
 
   #closeOldest(): void {

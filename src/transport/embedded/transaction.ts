@@ -9,6 +9,7 @@ import type {
   TransactionalProducer,
   TransactionReport
 } from '../../port/transport.ts'
+import { deletedError } from './catalog.ts'
 import { closedError, integer, text } from './database.ts'
 import type { Log } from './log.ts'
 import { batchBytesMax } from './partition-sends.ts'
@@ -17,13 +18,19 @@ import type { PendingBatch } from './tails.ts'
 /** Encoders are kept from one transaction to the next while there are not more than these. */
 const encodersKeptMax = 1_024
 
+interface TransactionBatch extends PendingBatch {
+  /** Of the partition in the log: another one after the topic was made anew. */
+  readonly id: number
+}
+
 /** What one task has for one partition. A fenced task is left out, so tasks share no batch. */
 interface Buffered {
+  readonly id: number
   readonly topic: string
   readonly partition: number
   readonly hasAppendTime: boolean
   readonly encoder: BatchEncoder
-  readonly finished: PendingBatch[]
+  readonly finished: TransactionBatch[]
 }
 
 const selectOwner = 'SELECT member, epoch FROM owner WHERE "group" = ? AND task = ?'
@@ -49,6 +56,8 @@ class EmbeddedTransaction implements TransactionalProducer {
   readonly #producer: { readonly id: string; readonly epoch: number }
   readonly #tasks = new Map<string, Map<string, (Buffered | undefined)[]>>()
   #encoderCount = 0
+  /** Of the catalog that `#tasks` was filled by. */
+  #catalogVersion = -1
   #commits: TaskCommit[] = []
   #pendingBytes = 0
   #state: 'idle' | 'open' | 'ending' | 'closed' = 'idle'
@@ -65,7 +74,14 @@ class EmbeddedTransaction implements TransactionalProducer {
 
   async begin(): Promise<void> {
     this.#expect('idle', 'begun')
+    const { catalog, database } = this.#log
+    await database.attempt(() => catalog.refresh())
+    this.#expect('idle', 'begun')
     this.#state = 'open'
+    if (catalog.version === this.#catalogVersion) return
+    // A topic made anew has other partitions, and perhaps other settings.
+    this.#forget()
+    this.#catalogVersion = catalog.version
   }
 
   append(task: string, record: OutgoingRecord): void {
@@ -96,13 +112,14 @@ class EmbeddedTransaction implements TransactionalProducer {
     const batches = this.#takeBatches()
     return new Promise<TransactionReport>((resolve, reject) => {
       const fenced = new Set<string>()
-      let written: readonly PendingBatch[] = []
+      let written: readonly TransactionBatch[] = []
       this.#log.writer.submit({
         prepare: () => {
           this.#checkProducer()
           for (const commit of commits) if (!this.#isOwner(commit)) fenced.add(commit.task)
           this.#checkOffsets(commits)
           written = [...batches].flatMap(([task, own]) => (fenced.has(task) ? [] : own))
+          for (const batch of written) this.#checkPartition(batch)
           return written
         },
         apply: () => this.#writeOffsets(commits.filter(({ task }) => !fenced.has(task))),
@@ -142,8 +159,8 @@ class EmbeddedTransaction implements TransactionalProducer {
     if (known !== undefined) return known
     const { catalog } = this.#log
     if (catalog.topic(record.topic)?.partitionIds[record.partition] === undefined) catalog.refresh()
-    catalog.partitionId(record)
     const made: Buffered = {
+      id: catalog.partitionId(record),
       topic: record.topic,
       partition: record.partition,
       hasAppendTime: catalog.topic(record.topic)?.settings.timestampType === 'append',
@@ -157,10 +174,10 @@ class EmbeddedTransaction implements TransactionalProducer {
     return made
   }
 
-  #takeBatches(): ReadonlyMap<string, readonly PendingBatch[]> {
-    const batches = new Map<string, PendingBatch[]>()
+  #takeBatches(): ReadonlyMap<string, readonly TransactionBatch[]> {
+    const batches = new Map<string, TransactionBatch[]>()
     for (const [task, topics] of this.#tasks) {
-      const own: PendingBatch[] = []
+      const own: TransactionBatch[] = []
       for (const partitions of topics.values()) {
         for (const buffered of partitions) {
           if (buffered === undefined) continue
@@ -186,6 +203,11 @@ class EmbeddedTransaction implements TransactionalProducer {
     )
   }
 
+  /** Under the lock: a topic made anew meanwhile is not what the records were meant for. */
+  #checkPartition(batch: TransactionBatch): void {
+    if (this.#log.catalog.partitionId(batch) !== batch.id) throw deletedError(batch)
+  }
+
   #isOwner({ group, task, memberId, epoch }: TaskCommit): boolean {
     const row = this.#log.database.get(selectOwner, group, task)
     if (row === undefined) return false
@@ -206,10 +228,7 @@ class EmbeddedTransaction implements TransactionalProducer {
   }
 
   #clear(): void {
-    if (this.#encoderCount > encodersKeptMax) {
-      this.#tasks.clear()
-      this.#encoderCount = 0
-    }
+    if (this.#encoderCount > encodersKeptMax) this.#forget()
     for (const topics of this.#tasks.values()) {
       for (const partitions of topics.values()) {
         for (const buffered of partitions) {
@@ -222,10 +241,17 @@ class EmbeddedTransaction implements TransactionalProducer {
     this.#pendingBytes = 0
     if (this.#state !== 'closed') this.#state = 'idle'
   }
+
+  #forget(): void {
+    this.#tasks.clear()
+    this.#encoderCount = 0
+  }
 }
 
-function finish({ topic, partition, hasAppendTime, encoder, finished }: Buffered): void {
+function finish(buffered: Buffered): void {
+  const { id, topic, partition, hasAppendTime, encoder, finished } = buffered
   finished.push({
+    id,
     topic,
     partition,
     recordCount: encoder.recordCount,
