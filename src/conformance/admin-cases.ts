@@ -157,6 +157,16 @@ export const adminCases: readonly Case<TransportScene>[] = [
     }
   },
   {
+    title: 'deleting beyond the end is refused, and deletes nothing',
+    async run(scene) {
+      const at = { topic: await scene.topic(), partition: 0 }
+      await scene.send(at, 'a', 'b')
+      const deleting = scene.transport.admin().deleteRecords(at, 3)
+      await rejectsWith(deleting, 'TAILRACE_TRANSPORT_OUT_OF_RANGE', true)
+      assert.deepEqual(await scene.values(at), ['a', 'b'])
+    }
+  },
+  {
     title: 'retention deletes what is older, from the front, and nothing that is younger',
     async run(scene) {
       const topic = await scene.topic(1, { retentionMs: 3_600_000 })
@@ -212,6 +222,24 @@ export const adminCases: readonly Case<TransportScene>[] = [
         ]
       )
       assert.equal((await scene.range(at)).start, 0)
+    }
+  },
+  {
+    title: 'what compaction keeps, it keeps whole; an empty key is a key like others',
+    async run(scene) {
+      const at = { topic: await compactedTopic(scene), partition: 0 }
+      const headers = [{ key: 'h', value: Buffer.from('1') }]
+      const kept = ['', 'k'].map((key, i) => {
+        return { key, value: `last of ${key}`, timestamp: 1_699_999_000_000 + i, headers }
+      })
+      for (const one of kept) await scene.sendAll([record(at, { ...one, value: 'older' })])
+      for (const one of kept) await scene.sendAll([record(at, one)])
+      await sealAndCompact(scene, at)
+      const found = (await scene.read(at)).filter(({ key }) => key !== 'seal')
+      assert.deepEqual(
+        found,
+        kept.map((one, i) => ({ offset: 2 + i, ...one }))
+      )
     }
   },
   {

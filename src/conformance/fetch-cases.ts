@@ -293,12 +293,64 @@ export const fetchCases: readonly Case<TransportScene>[] = [
     title: 'lag is known from every chunk',
     async run(scene) {
       const at = { topic: await scene.topic(), partition: 0 }
-      await scene.sendAll([record(at, { value: 'a' }), record(at, { value: 'b' })])
+      await scene.sendApart(at, ...'abc'.split(''))
       const fetcher = await scene.transport.fetcher()
       fetcher.add([{ ...at, offset: 0 }])
+      for (let position = 0; position < 3; ) {
+        const [chunk] = await fetcher.fetch({ bytesMax: 1, waitMaxMs: 1_000 })
+        assert.ok(chunk !== undefined && chunk.nextOffset > position)
+        assert.ok(position > 0 || chunk.nextOffset < 3, 'the limit was not kept')
+        assert.equal(chunk.end, 3)
+        position = chunk.nextOffset
+      }
+    }
+  },
+  {
+    title: 'many partitions behind are all served, in answers as large as was asked',
+    async run(scene) {
+      const topic = await scene.topic(50)
+      const partitions = Array.from({ length: 50 }, (_, partition) => ({ topic, partition }))
+      const value = 'x'.repeat(4_000)
+      for (let round = 0; round < 4; round++) {
+        await scene.sendAll(partitions.map((at) => record(at, { value })))
+      }
+      const fetcher = await scene.transport.fetcher()
+      fetcher.add(partitions.map((at) => ({ ...at, offset: 0 })))
+      const ends = new Map<number, number>()
+      let fetches = 0
+      while ([...ends.values()].reduce((sum, end) => sum + end, 0) < 200) {
+        fetches++
+        for (const chunk of await fetcher.fetch({ bytesMax: 100_000, waitMaxMs: 1_000 })) {
+          assert.ok(chunk.nextOffset >= (ends.get(chunk.partition) ?? 0))
+          ends.set(chunk.partition, chunk.nextOffset)
+        }
+      }
+      // 800 kB: eight answers, and as many again for what does not fit at their ends.
+      assert.ok(fetches <= 20, `it took ${fetches} fetches`)
+    }
+  },
+  {
+    title: 'a topic made again under a reader is out of range until it seeks',
+    async run(scene) {
+      const at = { topic: await scene.topic(), partition: 0 }
+      await scene.send(at, 'a', 'b')
+      const fetcher = await scene.transport.fetcher()
+      fetcher.add([{ ...at, offset: 0 }])
+      assert.equal((await nextChunk(fetcher, at)).nextOffset, 2)
+      const admin = scene.transport.admin()
+      const before = await admin.describe([at.topic])
+      await admin.delete([at.topic])
+      await admin.create(before)
+      const fresh = await scene.transport.producer()
+      for (const value of ['c', 'd', 'e']) await fresh.send(record(at, { value }))
       const chunk = await nextChunk(fetcher, at)
-      assert.equal(chunk.end, 2)
-      assert.ok(chunk.nextOffset <= chunk.end)
+      assert.deepEqual([chunk.outOfRange?.position, chunk.nextOffset], [2, 2])
+      for (const more of await fetcher.fetch({ ...fetchLimits, waitMaxMs: 20 })) {
+        assert.equal(more.bytes.length, 0, 'records of another topic were given')
+      }
+      fetcher.seek({ ...at, offset: 0 })
+      const [first] = recordsOf(await nextChunk(fetcher, at), 0)
+      assert.equal(first?.value, 'c')
     }
   }
 ]

@@ -120,6 +120,23 @@ export const groupCases: readonly Case<TransportScene>[] = [
     }
   },
   {
+    title: 'a wall clock that jumps expires nobody, and keeps nobody',
+    async run(scene) {
+      const [silent, alive] = [
+        await joinGroup(scene, 'a', fourTasks()),
+        await joinGroup(scene, 'b', fourTasks())
+      ]
+      const { generation } = await settleGroup([silent, alive])
+      for (const days of [1, -2]) {
+        scene.jumpWall(days * 86_400_000)
+        for (const member of [silent, alive]) assert.equal((await member.beat()).isLost, false)
+      }
+      assert.equal((await alive.beat()).view.generation, generation)
+      await beatFor(scene, alive, scene.features.sessionTimeoutMs * 1.5)
+      assert.equal(alive.taskIds().length, 4)
+    }
+  },
+  {
     title: 'the commit of a member that expired is refused once another has the task',
     async run(scene) {
       const topic = await scene.topic(1)

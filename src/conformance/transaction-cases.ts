@@ -37,12 +37,41 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       await scene.send({ topic, partition: 1 }, 'before')
       const producer = await scene.transport.transactionalProducer('p')
       await producer.begin()
-      for (const value of ['a', 'b'])
-        producer.append(task, record({ topic, partition: 1 }, { value }))
+      for (const partition of [1, 0, 1]) {
+        producer.append(task, record({ topic, partition }, { value: 'v' }))
+      }
       producer.commitOffsets(commit(1))
       const { ends } = await producer.end()
-      const { epoch } = await scene.range({ topic, partition: 1 })
-      assert.deepEqual(ends, [{ topic, partition: 1, end: 3, leaderEpoch: epoch }])
+      const { epoch: leaderEpoch } = await scene.range({ topic, partition: 1 })
+      assert.deepEqual(
+        ends.toSorted((a, b) => a.partition - b.partition),
+        [
+          { topic, partition: 0, end: 1, leaderEpoch },
+          { topic, partition: 1, end: 3, leaderEpoch }
+        ]
+      )
+    }
+  },
+  {
+    title: 'what is appended is read as it was, null, empty and large',
+    async run(scene) {
+      const { task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(), partition: 0 }
+      const headers = [{ key: 'h', value: Buffer.from([0, 255]) }]
+      const parts = [null, '', 'k'].flatMap((key, i) =>
+        [null, '', 'x'.repeat(1024 * 1024)].map((value, j) => {
+          // Later and earlier than the one before.
+          const timestamp = 1_700_000_000_000 + (j % 2) * 60_000 - i * 1_000
+          return { key, value, timestamp, headers: j === 1 ? headers : [] }
+        })
+      )
+      const producer = await scene.transport.transactionalProducer('p')
+      await producer.begin()
+      for (const one of parts) producer.append(task, record(at, one))
+      producer.commitOffsets(commit(1))
+      await producer.end()
+      const expected = parts.map((one, offset) => ({ offset, ...one }))
+      assert.deepEqual(await scene.read(at), expected)
     }
   },
   {
@@ -83,6 +112,47 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       await producer.end()
       assert.deepEqual(await scene.values(at), ['committed'])
       assert.equal(await scene.committed('group', source), 2)
+    }
+  },
+  {
+    title: 'a producer closed in the middle of a transaction leaves nothing of it',
+    async run(scene) {
+      const { source, task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(), partition: 0 }
+      const producer = await scene.transport.transactionalProducer('p')
+      await producer.begin()
+      producer.append(task, record(at, { value: 'v' }))
+      producer.commitOffsets(commit(1))
+      await producer.close()
+      await rejectsWith(producer.begin(), 'TAILRACE_TRANSPORT_CLOSED')
+      assert.equal((await scene.range(at)).end, 0)
+      assert.equal(await scene.committed('group', source), undefined)
+    }
+  },
+  {
+    title: 'a fenced producer takes nothing down that is written beside it',
+    async run(scene) {
+      const { task, commit } = await ownedTask(scene)
+      const at = { topic: await scene.topic(), partition: 0 }
+      const [zombie, other] = [
+        await scene.transport.transactionalProducer('p'),
+        await scene.transport.transactionalProducer('q')
+      ]
+      await scene.transport.transactionalProducer('p')
+      for (const [producer, value] of [
+        [zombie, 'fenced'],
+        [other, 'kept']
+      ] as const) {
+        await producer.begin()
+        producer.append(task, record(at, { value }))
+        producer.commitOffsets(commit(1))
+      }
+      const plain = scene.send(at, 'plain')
+      const [first, second] = await Promise.allSettled([zombie.end(), other.end(), plain])
+      assert.deepEqual([first?.status, second?.status], ['rejected', 'fulfilled'])
+      await plain
+      assert.deepEqual(new Set(await scene.values(at)), new Set(['kept', 'plain']))
+      assert.equal((await scene.range(at)).end, 2)
     }
   },
   {
@@ -258,7 +328,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
   {
     title: 'whoever reads the end of one partition finds the rest of the transaction',
     async run(scene) {
-      const { task, commit } = await ownedTask(scene)
+      const { source, task, commit } = await ownedTask(scene)
       const topic = await scene.topic(2)
       const [at, other] = [0, 1].map((partition) => ({ topic, partition }))
       assert.ok(at !== undefined && other !== undefined)
@@ -271,7 +341,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
           await producer.begin()
           producer.append(task, record(at, { value: `${round}` }))
           producer.append(task, record(other, { value: `${round}` }))
-          producer.commitOffsets(commit(round))
+          producer.commitOffsets(commit(round + 1))
           await producer.end()
         }
       }
@@ -282,6 +352,8 @@ export const transactionCases: readonly Case<TransportScene>[] = [
           position = chunk.nextOffset
           const [range] = await reader.admin().ranges([other])
           assert.ok((range?.end ?? 0) >= position, `${seen} seen without their other half`)
+          const [offset] = await reader.admin().committed('group', [source])
+          assert.ok((offset?.offset ?? 0) >= position, `${seen} seen without their offset`)
         }
       }
       await writing

@@ -25,6 +25,8 @@ export interface ConformanceLog {
   readonly clock: Clock
   /** Opens one more connection to the same log. */
   connect(): Promise<Transport>
+  /** Sets the wall clock alone by so much, where that can be done: the case is empty elsewhere. */
+  jumpWall?(ms: number): void
   /** Closes what is open and removes the log. */
   dispose(): Promise<void>
 }
@@ -83,6 +85,11 @@ export class TransportScene {
 
   dispose(): Promise<void> {
     return this.#log.dispose()
+  }
+
+  /** The wall clock jumps; the monotonic one goes on as if nothing had been. */
+  jumpWall(ms: number): void {
+    this.#log.jumpWall?.(ms)
   }
 
   pause(ms: number): Promise<void> {

@@ -64,7 +64,11 @@ export interface Admin {
     group: string,
     partitions: readonly TopicPartition[]
   ): Promise<readonly CommittedOffset[]>
-  /** Makes records below `before` unreadable. */
+  /**
+   * Makes records below `before` unreadable.
+   *
+   * @throws TAILRACE_TRANSPORT_OUT_OF_RANGE beyond the end
+   */
   deleteRecords(partition: TopicPartition, before: number): Promise<void>
   /** Deletes and compacts what is due; the log also does so by itself. */
   maintain(): Promise<void>
@@ -147,7 +151,10 @@ export interface FetchedChunk extends TopicPartition {
   readonly nextOffset: number
   /** Readable end of the partition when this was fetched: lag is `end - nextOffset`. */
   readonly end: number
-  /** Set when the position is no longer, or not yet, in the log: no bytes, and no progress. */
+  /**
+   * Set when the position is no longer, or not yet, in the log, or in one made anew under the
+   * topic's name: no bytes, and no progress until it is sought.
+   */
   readonly outOfRange?: { readonly position: number; readonly start: number; readonly end: number }
 }
 

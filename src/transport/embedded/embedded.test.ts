@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { transportConformance } from '../../conformance/transport.ts'
+import type { Clock } from '../../port/clock.ts'
 import type { Transport } from '../../port/transport.ts'
 import { realClock } from '../../runtime/real-clock.ts'
 import { createEmbeddedTransport } from './index.ts'
@@ -14,10 +15,15 @@ transportConformance({
   async create() {
     const directory = await mkdtemp(join(tmpdir(), 'tailrace-log-'))
     const opened: Transport[] = []
+    let jumpedMs = 0
+    const clock: Clock = { ...realClock, now: () => realClock.now() + jumpedMs }
     return {
-      clock: realClock,
+      clock,
+      jumpWall(ms) {
+        jumpedMs += ms
+      },
       async connect() {
-        const transport = createEmbeddedTransport({ directory, clock: realClock })
+        const transport = createEmbeddedTransport({ directory, clock })
         opened.push(transport)
         await transport.open()
         return transport

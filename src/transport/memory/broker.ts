@@ -98,8 +98,18 @@ export class MemoryBroker {
     return [offset, settings.timestampType === 'append' ? now : timestamp]
   }
 
+  /** @throws TAILRACE_TRANSPORT_OUT_OF_RANGE beyond the end */
   deleteRecords(partition: TopicPartition, before: number): void {
-    this.log(partition).deleteBefore(before)
+    const log = this.log(partition)
+    if (before > log.end) {
+      const where = `${partition.topic}/${partition.partition}`
+      throw new TailraceError(
+        'TAILRACE_TRANSPORT_OUT_OF_RANGE',
+        `offset ${before} of ${where} is outside of what it holds, ${log.start} to ${log.end}`,
+        { isDefinite: true }
+      )
+    }
+    log.deleteBefore(before)
     this.changed.raise()
   }
 

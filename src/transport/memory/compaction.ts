@@ -45,7 +45,7 @@ function lastOffsetByKey(
   const lastOffsets = new Map<string, number>()
   for (const { bytes } of batches) {
     cursor.reset(bytes, start)
-    while (cursor.next()) lastOffsets.set(keyText(cursor), cursor.offset)
+    while (cursor.next()) if (cursor.keyStart >= 0) lastOffsets.set(keyText(cursor), cursor.offset)
   }
   return lastOffsets
 }

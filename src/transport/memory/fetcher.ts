@@ -4,6 +4,7 @@ import { invariant } from '../../core/errors.ts'
 import type { FetchedChunk, FetchPosition, Fetcher, TopicPartition } from '../../port/transport.ts'
 import type { MemoryBroker } from './broker.ts'
 import type { Gate } from './gate.ts'
+import type { PartitionLog } from './partition-log.ts'
 
 interface Reading extends TopicPartition {
   position: number
@@ -12,6 +13,8 @@ interface Reading extends TopicPartition {
   isAnswered: boolean
   /** The reader was told that its position is out of range; only a seek goes on from there. */
   isOutOfRange: boolean
+  /** What it reads: a topic made anew under its name is another log, with other offsets. */
+  log: PartitionLog | undefined
 }
 
 export interface FetchLimits {
@@ -44,7 +47,8 @@ export class MemoryFetcher implements Fetcher {
         position: offset,
         isPaused: false,
         isAnswered: false,
-        isOutOfRange: false
+        isOutOfRange: false,
+        log: undefined
       })
     }
     this.#resumeWait?.(false)
@@ -58,6 +62,7 @@ export class MemoryFetcher implements Fetcher {
     const reading = this.#reading({ topic, partition })
     reading.position = offset
     reading.isOutOfRange = false
+    reading.log = undefined
     this.#resumeWait?.(false)
   }
 
@@ -144,7 +149,8 @@ export class MemoryFetcher implements Fetcher {
     const { start, end } = log
     const wasAnswered = reading.isAnswered
     reading.isAnswered = true
-    if (position < start || position > end) {
+    reading.log ??= log
+    if (reading.log !== log || position < start || position > end) {
       reading.isOutOfRange = true
       const outOfRange = { position, start, end }
       return { topic, partition, bytes: noBytes, nextOffset: position, end, outOfRange }

@@ -24,6 +24,7 @@ transportConformance({
         await transport.open()
         return transport
       },
+      jumpWall: (ms) => clock.jumpWall(ms),
       dispose: stop
     }
   }
@@ -216,6 +217,17 @@ test('compaction keeps what the log itself stamped', async () => {
   await transport.admin().maintain()
   assert.equal(broker.log(at).offsetAt(stamped), 1)
   assert.equal(broker.log(at).offsetAt(stamped + 1), 4)
+})
+
+test('a record without a key is no later value of the empty key', async () => {
+  const broker = brokerWith(1, { cleanupPolicy: 'compact' })
+  const transport = createMemoryTransport(broker)
+  const producer = await transport.producer()
+  for (const key of [Buffer.alloc(0), null, Buffer.from('seal')]) {
+    await producer.send({ ...record('v'), key })
+  }
+  await transport.admin().maintain()
+  assert.equal(broker.log(at).offsetAt(0), 0)
 })
 
 test('a transaction is one instant: maintenance never sees half of it', async () => {

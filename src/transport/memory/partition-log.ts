@@ -67,7 +67,7 @@ export class PartitionLog {
   }
 
   deleteBefore(offset: number): void {
-    this.#start = Math.max(this.#start, Math.min(offset, this.#end))
+    this.#start = Math.max(this.#start, offset)
     this.#batches = this.#batches.slice(this.#indexOf(this.#start))
   }
 
