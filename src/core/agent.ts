@@ -8,7 +8,10 @@ import type { StreamShape } from './stream.ts'
 import type { ReadOf, ShardOf, TableShape } from './table.ts'
 import type { KeyInputOf, KeyPart, HeadersInit, TopicShape, ValueInputOf } from './topic.ts'
 
-/** The events of one partition, in order. */
+/**
+ * The events of one partition, in order: `for await (const event of events)`. Leaving the loop by
+ * `break` or `return` while the partition is assigned is the error TAILRACE_AGENT_ENDED.
+ */
 export interface Events<K, V> extends AsyncIterable<Event<K, V>> {
   /** The values alone, for printing. */
   values(): AsyncIterable<DeepReadonly<V>>
@@ -19,9 +22,12 @@ export interface Events<K, V> extends AsyncIterable<Event<K, V>> {
   stop(): void
 }
 
-/** A record that is part of the event's effect: it is visible when the event is committed. */
+/** A topic or agent that was named under `outputs`: what is sent is part of the event's effect. */
 export interface Output<KI, VI> {
   /**
+   * Sends a record that becomes visible when the event is committed, and never if it fails. The
+   * event's error policy is told of what is wrong with it, at stage `send`.
+   *
    * @throws TAILRACE_SCHEMA_INVALID, TAILRACE_SCHEMA_ENCODE, TAILRACE_SCHEMA_TOO_LARGE
    * @throws TAILRACE_AGENT_NO_EVENT outside an event
    */
@@ -29,12 +35,13 @@ export interface Output<KI, VI> {
     record: KeyPart<KI> & {
       readonly value: VI
       readonly headers?: HeadersInit
-      /** @default the event's own timestamp */
+      /** Event time in ms since 1970. @default the event's own timestamp */
       readonly timestamp?: number
     }
   ): void
 }
 
+/** The worker's log, with agent and partition in each line: fields first, then a sentence. */
 export interface TaskLog {
   info(fields: object, message?: string): void
   warn(fields: object, message?: string): void
@@ -43,8 +50,12 @@ export interface TaskLog {
 
 /** The task that a function runs for. */
 export interface Task {
+  /** The partition of its sources, from 0. */
   readonly partition: number
-  /** Aborts when the task stops or moves: pass it on, so that what was started ends too. */
+  /**
+   * Aborts when the task begins to stop or to move: pass it on, so that what was started ends too.
+   * The open event may still finish, within `shutdownTimeout` or `drainTimeout`.
+   */
   readonly signal: AbortSignal
   readonly log: TaskLog
 }
@@ -55,12 +66,23 @@ export interface AgentShape {
   readonly declaration: AgentDeclaration
 }
 
-/** `K` and `R` are what it reads by and yields, `KI` and `VI` what can be sent to it. */
+/**
+ * A declared agent. `K` and `R` are the keys it reads and what it yields, `KI` and `VI` what can be
+ * sent to it.
+ */
 export interface Agent<KI, VI, R, K = unknown> extends AgentShape {
   readonly '~accepts'?: ((key: KI, value: VI) => void) | undefined
-  /** Attaches where yielded (or returned) values go; part of the event's effect. */
+  /**
+   * Attaches where yielded (or, with `app.each`, returned) values go, under the event's key. To
+   * topics and agents they go as part of the event's effect; functions are called, in order.
+   */
   sink(...to: readonly Sink<K, R>[]): this
-  /** Sends one record to the agent's own topic, outside any event. */
+  /**
+   * Sends one record to the topic that the agent reads, outside any event; resolves when it is
+   * durable.
+   *
+   * @throws TAILRACE_CONFIG_INVALID when it reads a derived stream; else as `topic.send`
+   */
   send(
     record: KeyPart<KI> & { readonly value: VI; readonly headers?: HeadersInit }
   ): Promise<Metadata>
@@ -81,6 +103,7 @@ export type NoParts = Readonly<Record<never, never>>
 
 /** What an agent uses; the names are the user's, and the function gets the parts under them. */
 export interface Uses<S, T, RD, O, K, V> {
+  /** A topic, a stream, or `app.inbox(…)`. */
   readonly source: S
   /** Tables it writes; a table has one writer. */
   readonly tables?: T
@@ -88,8 +111,13 @@ export interface Uses<S, T, RD, O, K, V> {
   readonly reads?: RD
   /** Topics or agents it sends to as part of the event's effect. */
   readonly outputs?: O
-  /** @default the app's policy: 5 retries, then the dead letter topic, else stop */
+  /**
+   * What becomes of an event that failed.
+   *
+   * @default the app's policy: 5 retries, then the dead letter topic if there is one, else stop
+   */
   readonly onError?: OnError<K, V>
+  /** A line for `tailrace agents`. @default none */
   readonly help?: string
 }
 

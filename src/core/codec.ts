@@ -5,17 +5,32 @@ import { TailraceError } from './errors.ts'
 /**
  * Turns values into bytes and back. Both must be pure: the same value gives the same bytes.
  * `decode` may keep no reference to the bytes it was given: they are a view into a larger buffer.
+ * What either throws becomes the cause of TAILRACE_SCHEMA_ENCODE or TAILRACE_SCHEMA_DECODE.
+ * `codecConformance` of `tailrace/testing/conformance` tries one out.
+ *
+ * @example
+ * import type { Codec } from 'tailrace'
+ * const number: Codec<number> = {
+ *   name: 'number',
+ *   encode: (value) => Buffer.from(String(value)),
+ *   decode: (bytes) => Number(Buffer.from(bytes).toString())
+ * }
  */
 export interface Codec<T = unknown> {
   /** Shown in messages and in the drawn topology. */
   readonly name: string
+  /** The bytes of a value; null and undefined never come here. */
   encode(value: T): Uint8Array
+  /** The value of bytes; a schema checks it afterwards. */
   decode(bytes: Uint8Array): T
 }
 
 const emptyBytes = new Uint8Array(0)
 
-/** JSON in UTF-8. `__proto__` and `constructor.prototype` keys are refused (CWE-1321). */
+/**
+ * JSON in UTF-8 (RFC 8259). `__proto__` and `constructor.prototype` keys are refused (CWE-1321) by
+ * TAILRACE_SCHEMA_UNSAFE_KEY.
+ */
 export const json: Codec = {
   name: 'json',
   encode(value) {
@@ -47,7 +62,7 @@ function parseCarefully(text: string): unknown {
   }
 }
 
-/** Text in UTF-8. */
+/** Text in UTF-8: the codec of keys, unless another is named. */
 export const string: Codec<string> = {
   name: 'string',
   encode(value) {

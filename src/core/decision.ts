@@ -20,8 +20,9 @@ export interface RetryDecision {
   readonly otherwise: Decision | undefined
 }
 
+/** How often, and after which waits, an event is tried again. */
 export interface RetryOptions {
-  /** @default 5 */
+  /** Tries after the first one. @default 5 */
   readonly times?: number
   /** First wait; each further one is twice as long, with jitter. @default 100 ms */
   readonly backoff?: Duration
@@ -31,7 +32,14 @@ export interface RetryOptions {
   readonly otherwise?: Decision
 }
 
-/** Tries the event again; only its partition waits. */
+/**
+ * Tries the event again; only its partition waits. The waits grow exponentially, half of each by
+ * chance, so that many workers do not come back at once. Decode errors are never retried.
+ *
+ * @throws TAILRACE_CONFIG_DURATION, TAILRACE_CONFIG_INVALID
+ * @example
+ * const patient = retry({ times: 10, backoff: '1s', otherwise: deadLetter() })
+ */
 export function retry(options: RetryOptions = {}): Decision {
   checkOptions('retry', options, retryShapes)
   return Object.freeze({
@@ -57,7 +65,10 @@ const retryShapes: { readonly [Name in keyof RetryOptions]-?: Shape } = {
   }
 }
 
-/** Puts the record into a dead letter topic, the app's unless one is named, and goes on. */
+/**
+ * Puts the record into a dead letter topic, the app's unless one is named, and goes on. Key, value,
+ * headers and timestamp stay; headers `__tailrace.dlq.*` say what happened.
+ */
 export function deadLetter(topic?: { readonly name: string }): Decision {
   return Object.freeze({ kind: 'dead-letter', topic: topic?.name })
 }
@@ -68,17 +79,20 @@ export const skip: Decision = Object.freeze({ kind: 'skip' })
 /** Stops the worker with exit code 1; the event is tried again at the next start. */
 export const stop: Decision = Object.freeze({ kind: 'stop' })
 
-/** The record as it stands in the log. */
+/** The record as it stands in the log: bytes, decoded or not. */
 export interface FailedRecord {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
+  /** In ms since 1970. */
   readonly timestamp: number
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
 }
 
+/** What an error policy decides about; the event is undone by then. */
 export interface Failure<K = unknown, V = unknown> {
+  /** What was thrown. */
   readonly error: unknown
   /** `decode`: bytes or schema; `handle`: the agent; `send`: an output or a table's changelog. */
   readonly stage: 'decode' | 'handle' | 'send'
@@ -89,6 +103,12 @@ export interface Failure<K = unknown, V = unknown> {
   readonly event: Event<K, V> | undefined
 }
 
+/**
+ * An error policy: a decision, or a function that makes one. One that throws, or decides nothing,
+ * stops the worker with TAILRACE_CONFIG_INVALID.
+ *
+ * @default retry(), then the app's dead letter topic if there is one, else stop
+ */
 export type OnError<K = unknown, V = unknown> =
   | Decision
   | ((failure: Failure<K, V>) => Decision | Promise<Decision>)

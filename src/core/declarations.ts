@@ -34,12 +34,14 @@ export interface TableDeclaration {
   readonly onLate: ((late: LateEvent) => void) | undefined
 }
 
-/** An event that came after its window closed; it changed nothing in that window. */
+/** An event that came after its window closed; it changed nothing in that window. Times in ms. */
 export interface LateEvent {
   readonly table: string
   readonly key: unknown
+  /** The moment that the write was for. */
   readonly timestamp: number
   readonly windowStart: number
+  /** Of the task: the window was closed because this is at or beyond its end and grace. */
   readonly streamTime: number
 }
 

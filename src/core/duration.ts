@@ -2,7 +2,8 @@
 import { TailraceError } from './errors.ts'
 
 /**
- * A span of time: milliseconds, or a number with a unit, as `'250ms'`, `'10s'`, `'1m'`, `'2h'`.
+ * A span of time: milliseconds, or a number with a unit, as `'250ms'`, `'10s'`, `'1m'`, `'2h'`,
+ * `'7d'`. From 0 to 100 years; anything else is refused with TAILRACE_CONFIG_DURATION.
  */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 

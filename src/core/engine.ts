@@ -11,11 +11,12 @@ export interface UnsentRecord {
   readonly partition?: number
 }
 
-/** Where a sent record stands. */
+/** Where a sent record stands in the log. */
 export interface Metadata {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
+  /** In ms since 1970: as it was sent, or as the log stamped it. */
   readonly timestamp: number
 }
 
@@ -26,6 +27,7 @@ export interface Pane<V> {
   readonly value: V
 }
 
+/** What `table.query` answers: the value, and how fresh it is. */
 export interface Answer<V> {
   readonly value: V
   /** True when records of the partition are still unread: the value may be behind the log. */
@@ -34,19 +36,23 @@ export interface Answer<V> {
   readonly asOf: number
 }
 
-/** Which partitions a scan speaks for. */
+/** Which partitions a scan speaks for: those of this worker. */
 export interface Coverage {
+  /** Numbers of the partitions, ascending. */
   readonly partitions: readonly number[]
+  /** How many partitions the table has. */
   readonly of: number
+  /** True when the scan speaks for all of them. */
   readonly isComplete: boolean
 }
 
-/** Rows of a table, read in pages. */
+/** Rows of a table, read in pages while you iterate: partition by partition, in key order. */
 export interface Scan<Row> extends AsyncIterable<Row> {
   /** Known at once: the partitions of this worker at the moment of the call. */
   readonly coverage: Coverage
 }
 
+/** Which windows a query of a windowed table answers. */
 export interface QueryRange {
   /** Windows that start at or after this. @default the oldest kept */
   readonly from?: number | Date
@@ -54,8 +60,9 @@ export interface QueryRange {
   readonly to?: number | Date
 }
 
+/** How much a scan reads. */
 export interface ScanOptions {
-  /** Rows at most. @default 1,000 */
+  /** Rows at most, of all partitions together. @default 1,000 */
   readonly limit?: number
 }
 

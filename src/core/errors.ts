@@ -200,6 +200,7 @@ export const catalogue = {
   }
 } as const
 
+/** The code of an error; docs/errors.md has what each means and what to do. Codes are stable. */
 export type ErrorCode = keyof typeof catalogue
 
 export interface ErrorDetails {
@@ -216,8 +217,11 @@ export interface ErrorDetails {
 export class TailraceError extends Error {
   override readonly name: string = 'TailraceError'
   readonly code: ErrorCode
+  /** What to do about it, in a sentence. */
   readonly hint: string
+  /** True when a write that failed is known to have left nothing behind. */
   readonly isDefinite: boolean
+  /** Where it happened, as data: topic, partition, offset, agent, table. */
   readonly context: Readonly<Record<string, string | number>>
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {

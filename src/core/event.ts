@@ -2,7 +2,9 @@
 import type { DeepReadonly } from './freeze.ts'
 import type { RecordHeader } from './record-batch.ts'
 
+/** A record as agents and streams see it: decoded, validated, frozen, and where it stands. */
 export interface Event<K = unknown, V = unknown> {
+  /** Null where the topic accepts records without a key. */
   readonly key: K
   /** Frozen at every depth: agents share it. */
   readonly value: DeepReadonly<V>
@@ -10,6 +12,7 @@ export interface Event<K = unknown, V = unknown> {
   readonly timestamp: number
   readonly topic: string
   readonly partition: number
+  /** With topic and partition it names the event for ever, retries and restarts included. */
   readonly offset: bigint
   /** The last value of each name; a header without a value is empty bytes. */
   readonly headers: ReadonlyMap<string, Uint8Array>

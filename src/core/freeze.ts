@@ -5,7 +5,10 @@ type Primitive = string | number | bigint | boolean | symbol | null | undefined
 // Kept as bytes and decoded anew for each reader, so a change reaches nobody else.
 type Unfreezable = Date | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | ArrayBufferView
 
-/** A value that cannot be changed in place, at any depth. */
+/**
+ * A value that cannot be changed in place, at any depth. Dates, maps, sets and bytes stay as they
+ * are: each reader gets its own.
+ */
 export type DeepReadonly<T> = T extends Primitive | Unfreezable | ((...args: never) => unknown)
   ? T
   : T extends object

@@ -2,11 +2,17 @@
 
 /** Maps key bytes to a partition. Pure, and the same in every process. */
 export interface Partitioner {
+  /** Shown in messages and in the drawn topology. */
   readonly name: string
+  /** A number from 0 to below `partitions`. Records without a key are spread and never asked. */
   partition(key: Uint8Array, partitions: number): number
 }
 
-/** Java's default (and kafkajs's): murmur2, seed 0x9747b28c, sign bit cleared. */
+/**
+ * Java's default (and kafkajs's): murmur2, seed 0x9747b28c, sign bit cleared.
+ *
+ * @see `org.apache.kafka.common.utils.Utils.murmur2` and `toPositive`
+ */
 export const murmur2Partitioner: Partitioner = {
   name: 'murmur2',
   partition: (key, partitions) => (murmur2(key) & 0x7fffffff) % partitions

@@ -3,7 +3,12 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Codec } from './codec.ts'
 import { messageOf, TailraceError } from './errors.ts'
 
-/** Any schema that speaks Standard Schema v1: zod, valibot, arktype and others. */
+/**
+ * Any schema that speaks Standard Schema v1: zod, valibot, arktype and others. `Input` is what may
+ * be given to it, `Output` what comes out.
+ *
+ * @see https://standardschema.dev
+ */
 export type Schema<Input = unknown, Output = unknown> = StandardSchemaV1<Input, Output>
 
 /** What may be given to the schema: the type that `send` takes. */

@@ -10,29 +10,42 @@ export interface StreamShape {
   readonly declaration: StreamDeclaration
 }
 
+/** How the new keys of a `groupBy` are written. */
 export interface GroupOptions<K> {
-  /** Partitions of the repartition topic. @default the largest count among the sources */
+  /** Partitions of the repartition topic, from 1. @default the largest count among the sources */
   readonly partitions?: number
-  /** Schema of the new key, checked when it is written and read. */
+  /** Schema of the new key, checked when it is written and read. @default none */
   readonly key?: Schema<unknown, K>
   /** Codec of the new key. @default string */
   readonly codec?: Codec
 }
 
-/** Events on their way to an agent. Every step is synchronous; the agent's loop is the escape. */
+/**
+ * Events on their way to an agent. Every step is synchronous; the agent's loop is the escape. A
+ * step that throws fails its event; one that returns a promise does by TAILRACE_AGENT_ASYNC_STEP.
+ *
+ * Each call describes a further step and changes nothing: streams can be shared.
+ */
 export interface Stream<K, V> extends StreamShape {
   readonly '~types'?: { readonly key: K; readonly value: V } | undefined
-  /** The same key with another value. */
+  /** The same key with another value, which is frozen. */
   map<U>(change: (event: Event<K, V>) => U): Stream<K, U>
+  /** Only the events for which the test is true; the others are finished, and counted. */
   filter<W extends V>(test: (event: Event<K, V>) => event is Event<K, W>): Stream<K, W>
   filter(test: (event: Event<K, V>) => boolean): Stream<K, V>
   /** Looks at each event and changes nothing: for logging and counting. */
   tap(look: (event: Event<K, V>) => void): Stream<K, V>
-  /** Events of all the streams, as the task takes them: by timestamp. */
+  /**
+   * Events of all the streams, as the task takes them: the smallest timestamp first (KIP-695,
+   * option `taskIdle`). Their topics must have equal partition counts.
+   */
   merge(...others: readonly (Stream<K, V> | MergeableTopic<K, V>)[]): Stream<K, V>
   /**
    * Sends each event through a topic of its own, by a new key, so that all events of one key
-   * reach one task. The name is part of that topic's name.
+   * reach one task. The topic is called `{app}-{name}-repartition`; it keeps what was not read yet,
+   * however old, and loses what was.
+   *
+   * @throws TAILRACE_CONFIG_INVALID for a name or an option that cannot be
    */
   groupBy<K2>(
     name: string,

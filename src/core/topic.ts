@@ -15,18 +15,20 @@ export type HeadersInit = Readonly<Record<string, string | Uint8Array>>
 /** The key is needed unless the topic accepts null. */
 export type KeyPart<KI> = null extends KI ? { readonly key?: KI } : { readonly key: KI }
 
-/** A record for `topic.send`. */
+/** A record for `topic.send`: what the schemas take, before they make anything of it. */
 export type SendRecord<KI, VI> = KeyPart<KI> & {
+  /** Null, where the schema accepts it, is a tombstone. */
   readonly value: VI
   readonly headers?: HeadersInit
-  /** Event time in ms. @default now */
+  /** Event time in ms since 1970. @default now */
   readonly timestamp?: number
-  /** @default by the topic's partitioner; null keys spread */
+  /** From 0. @default by the topic's partitioner; null keys spread */
   readonly partition?: number
 }
 
 /**
- * A topic of records with keys `K` and values `V`; `KI` and `VI` are what `send` takes.
+ * A topic of records with keys `K` and values `V`; `KI` and `VI` are what `send` takes. Works with
+ * a worker in this program and without one: then the first `send` opens the log.
  */
 export interface Topic<K, V, KI = K, VI = V> extends TopicShape {
   readonly '~types'?: { readonly key: K; readonly value: V } | undefined
@@ -34,7 +36,10 @@ export interface Topic<K, V, KI = K, VI = V> extends TopicShape {
   /**
    * Sends one record at once, outside any event; resolves when it is durable.
    *
-   * @throws TAILRACE_SCHEMA_INVALID, TAILRACE_SCHEMA_ENCODE, TAILRACE_SCHEMA_TOO_LARGE
+   * @throws TAILRACE_SCHEMA_INVALID, TAILRACE_SCHEMA_NULL, TAILRACE_SCHEMA_ENCODE,
+   *   TAILRACE_SCHEMA_TOO_LARGE above `recordBytesMax`,
+   *   TAILRACE_CONFIG_INVALID for a partition that is not there,
+   *   TAILRACE_TRANSPORT_UNAVAILABLE, TAILRACE_STATE_FULL
    */
   send(record: SendRecord<KI, VI>): Promise<Metadata>
 }

@@ -35,8 +35,11 @@ export interface SubTopology {
   readonly processors: readonly Processor[]
 }
 
+/** An app as a value: what `tailrace topology` draws and a worker runs. */
 export interface Topology {
+  /** The app's id. */
   readonly app: string
+  /** By name. A task is one of these and one partition of its sources. */
   readonly subTopologies: readonly SubTopology[]
   readonly declarations: Declarations
 }

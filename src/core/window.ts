@@ -10,11 +10,13 @@ export interface Window<Panes extends 'one' | 'many' = 'one' | 'many'> {
   readonly [panesOf]?: Panes
   readonly kind: 'tumbling' | 'hopping'
   readonly sizeMs: number
+  /** Time from the start of one window to that of the next; the size of tumbling ones. */
   readonly everyMs: number
   readonly graceMs: number
   readonly retentionMs: number
 }
 
+/** How long windows take events, and how long they are kept. */
 export interface WindowOptions {
   /**
    * How long after its end a window still accepts late events, in stream time.
@@ -31,13 +33,29 @@ export interface WindowOptions {
   readonly retention?: Duration
 }
 
-/** Windows of one size side by side: an event falls into exactly one. */
+/**
+ * Windows of one size side by side: an event falls into exactly one. They begin at whole multiples
+ * of their size since 1970 (UTC); a start is inside its window, an end is not.
+ *
+ * @throws TAILRACE_CONFIG_DURATION
+ * @see Kafka Streams `TimeWindows`
+ * @example
+ * const perHour = tumbling('1h', { grace: '10m', retention: '7d' })
+ */
 export function tumbling(size: Duration, options: WindowOptions = {}): Window<'one'> {
   checkOptions('tumbling window', options, { grace: span, retention: span })
   return windowOf('tumbling', { size, every: size, ...options })
 }
 
-/** Windows of one size that begin `every` so often: an event falls into several. */
+/**
+ * Windows of one size that begin `every` so often: an event falls into several. `every` is at most
+ * the size.
+ *
+ * @throws TAILRACE_CONFIG_DURATION
+ * @see Kafka Streams `TimeWindows.advanceBy`
+ * @example
+ * const lastHour = hopping('1h', { every: '5m' })
+ */
 export function hopping(
   size: Duration,
   options: WindowOptions & { readonly every: Duration }
