@@ -10,7 +10,7 @@ import { partitions } from './page-views.ts'
 import { type Job, outputOf } from './programs.ts'
 import type { Figures, Row } from './report.ts'
 
-const warmMs = 5_000
+const warmMsMax = 5_000
 
 interface Shape {
   readonly rate: number
@@ -19,7 +19,7 @@ interface Shape {
 }
 
 export async function latencyRows(
-  { broker, workload, runs, profile, events }: BenchOptions,
+  { broker, workload, runs, profile, events, only }: BenchOptions,
   directory: string
 ): Promise<readonly Row[]> {
   const rate = workload === 'W6' ? 1_000 : 20_000
@@ -29,6 +29,8 @@ export async function latencyRows(
   const intervals = workload === 'W6' ? ['100ms', '10ms'] : ['100ms']
   const rows: Row[] = []
   for (const commitInterval of intervals) {
+    const variant = `loop, ${rate}/s, commit ${commitInterval}`
+    if (!variant.includes(only)) continue
     const figures: Figures[] = []
     for (let round = 0; round < runs; round++) {
       const shape = { rate, ms, commitInterval }
@@ -37,7 +39,6 @@ export async function latencyRows(
       figures.push(one)
       console.error(`${round + 1}/${runs} commit ${commitInterval}: ${JSON.stringify(one)}`)
     }
-    const variant = `loop, ${rate}/s, commit ${commitInterval}`
     rows.push({ workload, variant, broker, guarantee: 'exactly-once', runs: figures })
   }
   await transport.close()
@@ -75,7 +76,7 @@ async function echo(
     const probe = new Probe(transport, outputOf(appId))
     const producer = await transport.producer()
     await probe.open()
-    await send(producer, { ...shape, ms: warmMs })
+    await send(producer, { ...shape, ms: Math.min(warmMsMax, shape.ms) })
     await child.watch()
     const from = now()
     const sent = await send(producer, shape)

@@ -30,6 +30,8 @@ const startMs = performance.now() - startedAt
 say({ kind: 'ready' })
 
 process.on('message', (question: Question) => void answer(question))
+// Also when the parent was killed: nobody else would end this process.
+process.once('disconnect', () => process.exit())
 
 async function answer(question: Question): Promise<void> {
   switch (question) {
