@@ -4,13 +4,13 @@ import { Command, CommanderError, Option } from 'commander'
 import { errorData, errorText } from '../host/error-text.ts'
 import { exitCodeOf, exitCodes } from '../host/process.ts'
 import type { Flags } from '../host/runner.ts'
+import { quietWarnings } from '../runtime/quiet-warnings.ts'
 import { agents } from './agents.ts'
 import type { CommandContext } from './context.ts'
 import { findApp } from './find-app.ts'
 import { send } from './send.ts'
 import { tables } from './tables.ts'
 import { topology } from './topology.ts'
-import { quietWarnings } from './warnings.ts'
 
 /** Runs one command; the exit code stands in `process.exitCode`, except for a worker. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -39,6 +39,12 @@ async function ended(code: number): Promise<void> {
   process.exit(code)
 }
 
+const appHelp = `
+Examples:
+  $ tailrace -A app.ts worker -l info
+  $ tailrace -A app.ts send page_views '{"pageId":"index","userId":"me"}' -k me
+  $ tailrace -A app.ts topology --mermaid`
+
 const exitHelp = `
 Exit codes: 0 done or stopped, 1 failed or crashed, 2 stopped by force, 64 used wrongly.`
 
@@ -56,7 +62,7 @@ function programOf(): Command {
     .option('--broker <url>', 'where the log is: embedded:<directory> or memory:')
     .option('--datadir <directory>', 'where this worker keeps its tables')
     .option('--json', 'answer and log in JSON')
-    .addHelpText('after', exitHelp)
+    .addHelpText('after', appHelp + exitHelp)
   addWorker(program)
   addSend(program)
   addQuestions(program)

@@ -46,18 +46,15 @@ function topicOf(declarations: Declarations, named: string): TopicDeclaration {
   const known = declarations.topics.filter((topic) => topic.role !== 'repartition')
   const topic = known.find((one) => one.name === named)
   if (topic !== undefined) return topic
-  const names = [
-    ...known.map((one) => one.name),
-    ...declarations.agents.map((agent) => `@${agent.name}`)
-  ]
+  const names = [...known.map((one) => one.name), ...agentNames(declarations)]
   return unknown(`app "${declarations.id}" declares no topic "${named}"`, named, names)
 }
 
 function agentTopic(declarations: Declarations, name: string): TopicDeclaration {
   const agent = declarations.agents.find((one) => one.name === name)
   if (agent === undefined) {
-    const names = declarations.agents.map((one) => `@${one.name}`)
-    return unknown(`app "${declarations.id}" has no agent "${name}"`, `@${name}`, names)
+    const message = `app "${declarations.id}" has no agent "${name}"`
+    return unknown(message, `@${name}`, agentNames(declarations))
   }
   const topic = inputTopicOf(agent)
   if (topic !== undefined) return topic
@@ -68,10 +65,17 @@ function agentTopic(declarations: Declarations, name: string): TopicDeclaration 
   )
 }
 
+/** Agents that can be sent to: a derived stream has no topic of its own. */
+function agentNames({ agents }: Declarations): readonly string[] {
+  return agents
+    .filter((agent) => inputTopicOf(agent) !== undefined)
+    .map((agent) => `@${agent.name}`)
+}
+
 function unknown(message: string, named: string, names: readonly string[]): never {
   const near = nearest(named, names)
   const guess = near === undefined ? '' : `; did you mean "${near}"?`
-  const hint = names.length === 0 ? 'It declares none.' : `There are ${names.join(', ')}.`
+  const hint = names.length === 0 ? 'There is none.' : `There are ${names.join(', ')}.`
   throw new TailraceError('TAILRACE_CONFIG_INVALID', message + guess, { hint })
 }
 

@@ -3,7 +3,7 @@ import type { Topology } from '../core/topology.ts'
 import { errorData, errorText } from './error-text.ts'
 import type { LogLevel } from './log.ts'
 import type { ResolvedOptions } from './options.ts'
-import { reportOf, reportText, restoreText } from './report.ts'
+import { reportOf, reportText, restoreOf, restoreText } from './report.ts'
 import type { HostedWorker } from './worker.ts'
 
 /** What a process ends with; the command line documents the same table. */
@@ -147,8 +147,10 @@ class ProcessRun {
   }
 
   #tellProgress(worker: HostedWorker): void {
-    const text = restoreText(worker.status())
-    if (text !== undefined && !this.#isJson) this.#say(text)
+    const progress = restoreOf(worker.status())
+    if (progress === undefined) return
+    const event = { event: 'restoring', ...progress }
+    this.#say(this.#isJson ? JSON.stringify(event) : restoreText(progress))
   }
 
   #say(text: string): void {

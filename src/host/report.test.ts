@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newCounters } from '../runtime/monitor.ts'
 import type { TaskStatus, WorkerStatus } from '../runtime/worker.ts'
-import { reportText, restoreText, type StartReport } from './report.ts'
+import { reportText, restoreOf, restoreText, type StartReport } from './report.ts'
 
 const report: StartReport = {
   app: 'shop',
@@ -15,6 +15,7 @@ const report: StartReport = {
   topics: { orders: 8, alerts: 1 },
   partitions: 9,
   tasks: ['orders/0', 'orders/1'],
+  restored: 1_200,
   web: 'http://127.0.0.1:6066',
   pid: 7
 }
@@ -28,6 +29,7 @@ guarantee exactly-once: one storage transaction holds outputs, changelogs and of
 store     level in /data/worker-0
 topics    orders (8), alerts (1)
 tasks     2 of this worker
+restored  1200 records
 web       http://127.0.0.1:6066`
   )
 })
@@ -40,12 +42,14 @@ test('what is not there is said', () => {
     directory: undefined,
     topics: {},
     tasks: [],
+    restored: 0,
     web: undefined
   })
   assert.match(bare, /^broker {4}embedded:\.\/\.tailrace\/log$/m)
   assert.match(bare, /^store {5}memory$/m)
   assert.match(bare, /^topics {4}none$/m)
   assert.match(bare, /^tasks {5}none yet$/m)
+  assert.match(bare, /^restored {2}nothing to restore$/m)
   assert.match(bare, /^web {7}none$/m)
 })
 
@@ -75,28 +79,24 @@ function status(...restored: readonly (Restoring | 'done')[]): WorkerStatus {
     isLeader: false,
     leaderEpoch: undefined,
     tasks,
+    cacheBytes: 0,
     counters: newCounters()
   }
 }
 
 test('restore progress: tasks done, records left, and the longest time that is known', () => {
-  assert.equal(restoreText(status('done', 'done')), undefined)
-  assert.equal(
-    restoreText(
-      status(
-        'done',
-        { records: 5, remaining: 900, etaMs: 3_000 },
-        {
-          records: 9,
-          remaining: 100,
-          etaMs: 9_000
-        }
-      )
-    ),
-    'restored  1 of 3 tasks, 1000 records left, about 9s'
+  assert.equal(restoreOf(status('done', 'done')), undefined)
+  const progress = restoreOf(
+    status(
+      'done',
+      { records: 5, remaining: 900, etaMs: 3_000 },
+      { records: 9, remaining: 100, etaMs: 9_000 }
+    )
   )
-  assert.equal(
-    restoreText(status({ records: 0, remaining: 10, etaMs: undefined })),
-    'restored  0 of 1 tasks, 10 records left'
-  )
+  assert.ok(progress !== undefined)
+  assert.deepEqual(progress, { tasks: 3, restored: 1, remaining: 1_000, etaMs: 9_000 })
+  assert.equal(restoreText(progress), 'restored  1 of 3 tasks, 1000 records left, about 9s')
+  const early = restoreOf(status({ records: 0, remaining: 10, etaMs: undefined }))
+  assert.ok(early !== undefined)
+  assert.equal(restoreText(early), 'restored  0 of 1 tasks, 10 records left')
 })

@@ -15,6 +15,8 @@ export interface StartReport {
   readonly topics: Readonly<Record<string, number>>
   readonly partitions: number
   readonly tasks: readonly string[]
+  /** Records that were read from changelogs to bring the tables back. */
+  readonly restored: number
   readonly web: string | undefined
   readonly pid: number
 }
@@ -27,7 +29,7 @@ export async function reportOf(
   const { directory, store, transport, url } = worker.assembly
   const names = topology.declarations.topics.map((topic) => topic.name)
   const described = (await transport?.admin().describe(names)) ?? []
-  const { tasks } = worker.status()
+  const { counters, tasks } = worker.status()
   return {
     app: topology.app,
     broker: transport?.url ?? options.broker,
@@ -38,6 +40,7 @@ export async function reportOf(
     topics: Object.fromEntries(described.map(({ name, partitions }) => [name, partitions])),
     partitions: described.reduce((sum, { partitions }) => sum + partitions, 0),
     tasks: tasks.map((task) => task.id),
+    restored: counters.restoredRecords,
     web: url,
     pid: process.pid
   }
@@ -60,19 +63,36 @@ export function reportText(report: StartReport): string {
     ['store', `${report.store}${place}`],
     ['topics', topics.length === 0 ? 'none' : topics.join(', ')],
     ['tasks', report.tasks.length === 0 ? 'none yet' : `${report.tasks.length} of this worker`],
+    ['restored', report.restored === 0 ? 'nothing to restore' : `${report.restored} records`],
     ['web', report.web ?? 'none']
   ]
   return rows.map(([name, text]) => `${name.padEnd(10)}${text}`).join('\n')
 }
 
+export interface RestoreReport {
+  readonly tasks: number
+  readonly restored: number
+  /** Records of the changelogs that are still to be read. */
+  readonly remaining: number
+  /** Undefined until it can be told. */
+  readonly etaMs: number | undefined
+}
+
 /** How far the tables are restored; undefined when none is being restored. */
-export function restoreText({ tasks }: WorkerStatus): string | undefined {
+export function restoreOf({ tasks }: WorkerStatus): RestoreReport | undefined {
   const restoring = tasks.filter((task) => task.state === 'restoring')
   if (restoring.length === 0) return undefined
-  const remaining = restoring.reduce((sum, task) => sum + (task.restore?.remaining ?? 0), 0)
-  const etas = restoring.map((task) => task.restore?.etaMs)
-  const known = etas.every((eta) => eta !== undefined)
-  const eta = known ? `, about ${formatDuration(Math.max(...etas.map(Number)))}` : ''
-  const done = tasks.length - restoring.length
-  return `restored  ${done} of ${tasks.length} tasks, ${remaining} records left${eta}`
+  const etas = restoring.flatMap((task) => task.restore?.etaMs ?? [])
+  return {
+    tasks: tasks.length,
+    restored: tasks.length - restoring.length,
+    remaining: restoring.reduce((sum, task) => sum + (task.restore?.remaining ?? 0), 0),
+    etaMs: etas.length === restoring.length ? Math.max(...etas) : undefined
+  }
+}
+
+/** The same as a line for people. */
+export function restoreText({ etaMs, remaining, restored, tasks }: RestoreReport): string {
+  const eta = etaMs === undefined ? '' : `, about ${formatDuration(etaMs)}`
+  return `restored  ${restored} of ${tasks} tasks, ${remaining} records left${eta}`
 }

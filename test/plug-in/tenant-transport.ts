@@ -1,4 +1,4 @@
-// A transport of somebody else's: tenants share one log and see only topics and groups of their own.
+// A transport of somebody else: tenants share one log, and see only topics and groups of their own.
 // It stands on another transport, and every name that goes through it gets the tenant before it.
 import type {
   Admin,
