@@ -6,6 +6,7 @@ import type { Transport } from '../port/transport.ts'
 import { KeeperLoop } from './keeper-loop.ts'
 import type { FromKeeper, KeeperStart, ToKeeper } from './keeper-messages.ts'
 import { Pulse } from './pulse.ts'
+import { quietWarnings } from './quiet-warnings.ts'
 import { realClock } from './real-clock.ts'
 import { endBlocked, watchLoop } from './stall-watch.ts'
 
@@ -16,6 +17,7 @@ function say(message: FromKeeper): void {
 }
 
 async function main(): Promise<void> {
+  quietWarnings()
   const opened: unknown = await import(door.module)
   const transport = await openDoor(opened)
   const loop = new KeeperLoop({

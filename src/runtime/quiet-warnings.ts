@@ -1,8 +1,8 @@
-// Keeps two warnings of Node away: we chose both features knowingly, and say so in the docs.
+// Keeps two warnings of Node 22 away: we chose both features knowingly, and say so in the docs.
 
 const known = /type stripping|sqlite/i
 
-/** Other warnings are printed as Node prints them. */
+/** Of this thread, from now on; other warnings are printed as Node prints them. */
 export function quietWarnings(): void {
   const listeners = process.listeners('warning')
   process.removeAllListeners('warning')
