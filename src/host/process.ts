@@ -4,6 +4,7 @@ import { errorData, errorText } from './error-text.ts'
 import type { LogLevel } from './log.ts'
 import type { ResolvedOptions } from './options.ts'
 import { reportOf, reportText, restoreOf, restoreText } from './report.ts'
+import { SignalEcho } from './signal-echo.ts'
 import type { HostedWorker } from './worker.ts'
 
 /** What a process ends with; the command line documents the same table. */
@@ -30,9 +31,10 @@ const progressMs = 1_000
 
 /** Runs a worker until it is told to stop, or crashes; ends the process. */
 export async function runProcess(runner: Runnable, options: ProcessOptions): Promise<never> {
+  const exitCode = new ProcessRun(runner, options).exitCode()
+  // Who sees the title may send a signal: the handlers are there before it.
   process.title = `tailrace ${runner.id} worker`
-  const run = new ProcessRun(runner, options)
-  return process.exit(await run.exitCode())
+  return process.exit(await exitCode)
 }
 
 /** The exit code for an error that came before a worker ran. */
@@ -47,6 +49,7 @@ class ProcessRun {
   readonly #isJson: boolean
   readonly #exit: (code: ExitCode) => void
   readonly #exited: Promise<ExitCode>
+  readonly #echo = new SignalEcho()
   #worker: HostedWorker | undefined
   #stopWaitMs = 0
   /** Set once a stop has become a cold one: a warm one that ends then was not warm. */
@@ -105,6 +108,7 @@ class ProcessRun {
   }
 
   #onStopSignal(signal: NodeJS.Signals): void {
+    if (this.#echo.isEcho(signal, performance.now())) return
     if (this.#isStopping) return this.#force(signal)
     this.#isStopping = true
     const worker = this.#worker
