@@ -19,12 +19,15 @@ import('fs')
     if (isSupported) return start(isCheckout)
     const isSecondTry = process.env[launcherMark] !== undefined
     if (isCheckout && !isSecondTry && fs.existsSync(ownNode)) return runWith(ownNode)
+    // With its package but without its program, the install ran no scripts; without either, it
+    // left out what is optional.
+    const cure = fs.existsSync(here('../node_modules/node'))
+      ? 'npm rebuild node --ignore-scripts=false'
+      : 'npm install --include=optional'
     console.error(
       'tailrace needs Node >=22.22.3 <23 or >=24.15, and this is Node ' +
         running +
-        (isCheckout
-          ? ': run `npm rebuild node --ignore-scripts=false` in this repository, or '
-          : ': ') +
+        (isCheckout ? ': run `' + cure + '` in this repository, or ' : ': ') +
         'install Node 24 (https://nodejs.org) and run the command again.'
     )
     process.exitCode = 64

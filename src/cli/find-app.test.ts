@@ -95,6 +95,18 @@ test('a module that throws is named, with what it threw as the cause', async (t)
   assert.ok(hasCode(wrong.cause, 'TAILRACE_CONFIG_INVALID'))
 })
 
+test('a module that Node reads as CommonJS is told what its package.json must say', async (t) => {
+  const directory = folder(t, {
+    'package.json': '{"type":"commonjs"}',
+    'imports.ts': one('imports'),
+    'exports.js': 'export const app = 1\n'
+  })
+  for (const named of ['imports', 'exports']) {
+    const error = await refused(named, directory, 'TAILRACE_CONFIG_APP_THREW')
+    assert.match(error.hint, /`npm pkg set type=module`/)
+  }
+})
+
 test('an app of another copy of the package is taken, of another version is told', async (t) => {
   const directory = folder(t, {
     'copy.js': `export const app = { runner: { protocol: 1, id: 'copy' } }\n`,

@@ -64,9 +64,18 @@ async function load(file: string, shown: string): Promise<Readonly<Record<string
     throw new TailraceError(
       'TAILRACE_CONFIG_APP_THREW',
       `${shown} threw while it was imported: ${messageOf(error).split('\n')[0] ?? ''}`,
-      { cause: error }
+      { cause: error, ...(isReadAsCommonJs(error) && { hint: moduleHint }) }
     )
   }
+}
+
+// `npm init` writes "type": "commonjs", and with it Node takes no import for an answer.
+const moduleHint =
+  'The package.json beside it must say "type": "module": run `npm pkg set type=module` there.'
+
+function isReadAsCommonJs(error: unknown): boolean {
+  if (!(error instanceof SyntaxError)) return false
+  return /outside a module|^Unexpected token 'export'/.test(error.message)
 }
 
 function onlyApp(
