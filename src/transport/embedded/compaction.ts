@@ -3,7 +3,6 @@
 // Sources are never changed, so readers keep what they read. Oldest groups are swapped first: a
 // segment counts as compacted only once nothing older holds a key that it replaced.
 
-import { open } from 'node:fs/promises'
 import { BatchCursor } from '../../core/batch-cursor.ts'
 import { BatchEncoder, setBaseOffset } from '../../core/record-batch.ts'
 import { batchSize, batchStarts, offsetAfter, readBatches } from './batches.ts'
@@ -12,7 +11,7 @@ import { extraNumber } from './catalog.ts'
 import type { Database, Row } from './database.ts'
 import { integer, integerOrNull } from './database.ts'
 import type { Log } from './log.ts'
-import type { SegmentId } from './segments.ts'
+import { syncFile, type SegmentId } from './segments.ts'
 import { indexStepBytes } from './tails.ts'
 
 /** Keys remembered in one pass, about 100 bytes each; a pass takes one segment at least. */
@@ -64,13 +63,18 @@ async function pass(log: Log, task: CompactionTask): Promise<boolean> {
   const sources = sealed.map((row) => sourceOf(row, task.id))
   const newest = new Map<string, number>()
   let count = 0
+  let hasSynced = false
   for (const source of sources) {
     if (source.cleanableAt === null) {
       if (newest.size >= keysMax) break
       await addKeys(log, { source, newest, task })
+      // A power cut may take what is newer, but then not what it replaces: that is about to go.
+      await syncFile(log.segments.path(source.segment))
+      hasSynced = true
     }
     count++
   }
+  if (hasSynced) log.segments.syncDirectory()
   if (sources.slice(0, count).every(({ cleanableAt }) => cleanableAt !== null)) return false
   const now = log.clock.now()
   for (const group of groupsOf(sources.slice(0, count), { topic: task.topic, now })) {
@@ -237,12 +241,7 @@ class Output {
   /** To the disk itself, name included: the files it replaces are about to go. */
   async sync(): Promise<void> {
     if (this.bytes === 0) return
-    const file = await open(this.#log.segments.path(this.segment), 'r+')
-    try {
-      await file.datasync()
-    } finally {
-      await file.close()
-    }
+    await syncFile(this.#log.segments.path(this.segment))
     this.#log.segments.syncDirectory()
   }
 }

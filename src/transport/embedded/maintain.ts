@@ -1,7 +1,6 @@
 // What the log does in its own time: retention, compaction, bringing sealed bytes to the disk.
 
 import { randomUUID } from 'node:crypto'
-import { open } from 'node:fs/promises'
 import type { Cancel } from '../../port/clock.ts'
 import { systemMonotonicMs } from './boot.ts'
 import type { Topic } from './catalog.ts'
@@ -11,7 +10,7 @@ import { integer } from './database.ts'
 import { isMissing } from './failure.ts'
 import type { Log } from './log.ts'
 import { retain, rollActive } from './retention.ts'
-import type { SegmentId } from './segments.ts'
+import { syncFile, type SegmentId } from './segments.ts'
 import { partitionState } from './locate.ts'
 
 /** How often each process looks whether something is due. */
@@ -138,7 +137,7 @@ export class Maintenance {
         base: integer(row, 'base'),
         generation: integer(row, 'generation')
       }
-      if (!(await syncFile(segments.path(segment)))) continue
+      if (!(await isSynced(segments.path(segment)))) continue
       const { partition, base, generation } = segment
       const set = `UPDATE segment SET is_synced = 1
         WHERE partition = ? AND base = ? AND generation = ?`
@@ -148,14 +147,9 @@ export class Maintenance {
 }
 
 /** False when it was deleted or compacted since. */
-async function syncFile(path: string): Promise<boolean> {
+async function isSynced(path: string): Promise<boolean> {
   try {
-    const file = await open(path, 'r+')
-    try {
-      await file.datasync()
-    } finally {
-      await file.close()
-    }
+    await syncFile(path)
     return true
   } catch (error) {
     if (isMissing(error)) return false

@@ -13,6 +13,7 @@ import {
   unlinkSync,
   writevSync
 } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TailraceError } from '../../core/errors.ts'
 import { isMissing, isOutOfDescriptors } from './failure.ts'
@@ -188,6 +189,16 @@ const flagsOf = {
   write: constants.O_RDWR,
   make: constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC
 } as const
+
+/** Brings what a file holds to the disk itself, without holding up the event loop. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
 
 /** The error for a segment that has a row and no file, or fewer bytes than its row says. */
 export function segmentLost(path: string, what: string): TailraceError {
