@@ -5,9 +5,11 @@ import type { Codec } from '../core/codec.ts'
 import type { Case, Skip } from './suite.ts'
 import { registerSuite } from './suite.ts'
 
+/** A codec, and what to try it with. */
 export interface CodecConformance<T> {
   /** Printed before each case. */
   readonly name: string
+  /** The codec that is tried. */
   readonly codec: Codec<T>
   /** Values of every kind it can write. */
   readonly values: readonly T[]
@@ -19,7 +21,14 @@ export interface CodecConformance<T> {
   readonly skip?: readonly Skip[]
 }
 
-/** Registers the suite with `node:test`. */
+/**
+ * Registers the suite with `node:test`: one test for each promise of `Codec`.
+ *
+ * @example
+ * import { json } from 'tailrace'
+ * import { codecConformance } from 'tailrace/testing/conformance'
+ * codecConformance({ name: 'json', codec: json, values: [1, 'two', { three: [null] }] })
+ */
 export function codecConformance<T>(conformance: CodecConformance<T>): void {
   registerSuite<CodecConformance<unknown>>({
     name: conformance.name,

@@ -15,15 +15,28 @@ export interface ConformancePlace {
   dispose(): Promise<void>
 }
 
+/** A store, and how to make places for it. */
 export interface StoreConformance {
   /** Printed before each case. */
   readonly name: string
+  /** Makes an empty place for one case. */
   readonly create: () => Promise<ConformancePlace>
   /** Cases that cannot hold, each with its reason. */
   readonly skip?: readonly Skip[]
 }
 
-/** Registers the suite with `node:test`. */
+/**
+ * Registers the suite with `node:test`: one test for each promise of the `Store` port.
+ *
+ * @throws TAILRACE_BUG_INVARIANT for a skip that names no case or gives no reason
+ * @example
+ * import { createMemoryStore } from 'tailrace/store/memory'
+ * import { storeConformance } from 'tailrace/testing/conformance'
+ * storeConformance({
+ *   name: 'memory',
+ *   create: async () => ({ make: createMemoryStore, dispose: async () => undefined })
+ * })
+ */
 export function storeConformance(conformance: StoreConformance): void {
   registerSuite<StoreScene>({
     name: conformance.name,

@@ -11,17 +11,24 @@ import { transactionCases } from './transaction-cases.ts'
 import type { ConformanceFeatures, ConformanceLog } from './transport-scene.ts'
 import { TransportScene } from './transport-scene.ts'
 
+/** A transport, and how to make logs for it. */
 export interface TransportConformance {
   /** Printed before each case. */
   readonly name: string
   /** Makes an empty log of its own for one case. */
   readonly create: () => Promise<ConformanceLog>
+  /** What the suite must know to ask the right things. */
   readonly features: ConformanceFeatures
   /** Cases that cannot hold, each with its reason. */
   readonly skip?: readonly Skip[]
 }
 
-/** Registers the suite with `node:test`. */
+/**
+ * Registers the suite with `node:test`: one test for each promise of the `Transport` port, from the
+ * order of records to fenced transactions and groups.
+ *
+ * @throws TAILRACE_BUG_INVARIANT for a skip that names no case or gives no reason
+ */
 export function transportConformance(conformance: TransportConformance): void {
   registerSuite<TransportScene>({
     name: conformance.name,

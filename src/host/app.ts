@@ -51,14 +51,22 @@ export type TopicOf<KS, VS> = Topic<
 
 type With<Base, Slots> = Omit<Base, keyof Slots> & Slots
 
+/** What `app.each` takes beside what an agent uses. */
 export interface EachOptions {
-  /** An event worked on for longer fails, and its error policy decides. @default none */
+  /**
+   * An event that its handler awaits for longer fails with TAILRACE_AGENT_TIMEOUT, and its error
+   * policy decides; what the handler still writes is refused.
+   *
+   * @default none
+   */
   readonly timeout?: Duration
   /** Events at a time for each partition; more than 1 comes with a later version. @default 1 */
   readonly concurrency?: 1
 }
 
+/** When and where a timer runs. */
 export interface TimerOptions {
+  /** From one run to the next, at least 1 ms; a run that takes longer delays the next. */
   readonly every: Duration
   /** Runs only on the owner of the leader task, at least once. @default false */
   readonly onLeader?: boolean
@@ -66,8 +74,9 @@ export interface TimerOptions {
   readonly immediate?: boolean
 }
 
+/** Where a task runs. */
 export interface TaskOptions {
-  /** Runs only on the owner of the leader task. @default false */
+  /** Runs only on the owner of the leader task, anew where that moves. @default false */
   readonly onLeader?: boolean
 }
 
@@ -85,8 +94,13 @@ type EachFunction<S, T, RD, O, R> = (
 
 /** An application: what it declares, and the ways to run it. Made by `createApp`. */
 export class App {
+  /** As given to `createApp`. */
   readonly id: string
-  /** The worker's web pages: a Hono app that also mounts anywhere else. */
+  /**
+   * The worker's web pages: a Hono app that also mounts anywhere else.
+   *
+   * @see https://hono.dev
+   */
   readonly web: Hono = createPages()
   readonly #declaration: AppDeclaration
   readonly #slot = new EngineSlot()
@@ -108,7 +122,12 @@ export class App {
     })
   }
 
-  /** Declares a topic; it is made when the app starts, unless it exists. */
+  /**
+   * Declares a topic; it is made when the app starts, unless it exists.
+   *
+   * @throws TAILRACE_CONFIG_INVALID for a name or an option that cannot be,
+   *   TAILRACE_CONFIG_STARTED after a start; so does every declaration
+   */
   topic<KS extends Schema | undefined = undefined, VS extends Schema | undefined = undefined>(
     name: string,
     options: With<TopicOptions, { readonly key?: KS; readonly value?: VS }> = {}
@@ -116,7 +135,10 @@ export class App {
     return topicHandle(this.#declaration.topic(name, options), this.#slot) as TopicOf<KS, VS>
   }
 
-  /** Declares the own topic of an agent: `source: app.inbox({ value })`. Null keys spread. */
+  /**
+   * Declares the own topic of an agent, `{app}-{agent}`: `source: app.inbox({ value })`. Keys are
+   * text or null, and null ones spread.
+   */
   inbox<VS extends Schema | undefined = undefined>(
     options: With<Omit<TopicOptions, 'key'>, { readonly value?: VS }> = {}
   ): TopicOf<undefined, VS> {
@@ -124,7 +146,10 @@ export class App {
     return topicHandle(inbox, this.#slot) as TopicOf<undefined, VS>
   }
 
-  /** Declares a table. With `initial`, `get` answers it for keys that are not there. */
+  /**
+   * Declares a table, kept in the topic `{app}-{name}-changelog`. With `initial`, `get` answers it
+   * for keys that are not there.
+   */
   table<KS extends Schema, VS extends Schema, W extends Window | undefined = undefined>(
     name: string,
     options: With<
@@ -153,7 +178,10 @@ export class App {
     return streamHandle(declarationOf(topic), this.#declaration)
   }
 
-  /** Declares an agent: one loop for each partition of its source. */
+  /**
+   * Declares an agent: one loop for each partition of its source. The function is called anew at
+   * each start, move and retry; what must outlive an event belongs into tables.
+   */
   agent<
     S extends AgentSource,
     R = never,
@@ -168,7 +196,10 @@ export class App {
     return this.#agent(name, uses, { kind: 'loop', run: run as never })
   }
 
-  /** Declares an agent by a function for each event: the fastest form. */
+  /**
+   * Declares an agent by a function for each event: the fastest form. What it returns, unless that
+   * is undefined, goes to the sinks.
+   */
   each<
     R,
     S extends AgentSource,
@@ -208,7 +239,10 @@ export class App {
     return agentHandle(agent, this.#slot, addSink, refuse)
   }
 
-  /** Declares work at an interval. A run that takes longer delays the next one. */
+  /**
+   * Declares work at an interval. A run that takes longer delays the next one; one that throws is
+   * logged, and the next one comes in time. At a stop its signal aborts, and it has two seconds.
+   */
   timer(
     name: string,
     options: TimerOptions,
@@ -226,7 +260,10 @@ export class App {
     })
   }
 
-  /** Declares work that runs once when the worker is ready, until its signal aborts. */
+  /**
+   * Declares work that runs once when the worker is ready, until its signal aborts. One that throws
+   * ends the worker.
+   */
   task(
     name: string,
     options: TaskOptions,
@@ -241,17 +278,29 @@ export class App {
     return this.#slot.attached?.isLeader ?? false
   }
 
-  /** Group generation at which the leader task came here: grows with every leader. */
+  /**
+   * Group generation at which the leader task came here; undefined elsewhere. It grows with every
+   * leader, so what a late one does outside can be refused by it.
+   */
   get leaderEpoch(): number | undefined {
     return this.#slot.attached?.leaderEpoch
   }
 
-  /** Starts a worker inside this program; resolves when it is running. */
+  /**
+   * Starts a worker inside this program; resolves when it is running: assigned, tables restored.
+   *
+   * @throws TAILRACE_CONFIG_INVALID, TAILRACE_TOPOLOGY_INVALID, each with every problem;
+   *   TAILRACE_CONFIG_STARTED while another worker of the app runs in this program;
+   *   TAILRACE_STATE_*, TAILRACE_TRANSPORT_*, TAILRACE_WEB_*
+   */
   start(options: StartOptions = {}): Promise<Worker> {
     return this.#runner.start(options)
   }
 
-  /** Runs a worker as the whole program: signals, web and exit codes. Never resolves. */
+  /**
+   * Runs a worker as the whole program: signals, web and exit codes (0 stopped, 1 crashed,
+   * 2 stopped by force, 64 used wrongly). Never resolves.
+   */
   main(): Promise<never> {
     return this.#runner.main()
   }
@@ -262,7 +311,14 @@ export class App {
   }
 }
 
-/** Makes an app; options not given here come from the environment or their defaults. */
+/**
+ * Makes an app. Options not given here come from the environment (`TAILRACE_COMMIT_INTERVAL`) or
+ * their defaults.
+ *
+ * @throws TAILRACE_CONFIG_INVALID with every problem: path, value, what was expected
+ * @example
+ * const app = createApp({ id: 'page-views', deadLetter: 'page-views-dead' })
+ */
 export function createApp(options: AppOptions): App {
   checkAppOptions(options)
   return new App(options)

@@ -11,61 +11,105 @@ import type { WorkerSettings } from '../runtime/settings.ts'
 export interface TransportContext {
   /** The `broker` option. */
   readonly broker: string
+  /** The app's id. */
   readonly app: string
+  /** Time to live by: take no other, so that tests can own it. */
   readonly clock: Clock
+  /** The option of that name. */
   readonly synchronous: 'normal' | 'full'
 }
 
+/** Makes a transport of your own, not yet open. */
 export type TransportFactory = (context: TransportContext) => Transport | Promise<Transport>
+/** Makes a store of your own, not yet open, in the data directory of this worker. */
 export type StoreFactory = (context: { readonly directory: string }) => Store
 
+/** Where the worker's web pages are served. */
 export interface WebOptions {
-  /** 0 takes any port that is free. @default 6066 */
+  /** 0 to 65535; 0 takes any port that is free. @default 6066 */
   readonly port?: number
-  /** @default 127.0.0.1 */
+  /** Address to listen at; there is no authentication. @default 127.0.0.1 */
   readonly host?: string
 }
 
-/** Options that a start may set as well; every one has its row in docs/reference/options.md. */
+/**
+ * Options that a start may set as well; every one has its row, with its limits, in
+ * docs/reference/options.md. What stands here is stronger than `createApp`, and weaker than flags.
+ */
 export interface RunOptions {
-  /** `embedded:<directory>` or `memory:`. @default embedded:./.tailrace/log */
+  /**
+   * Where the log is: `embedded:<directory>` or `memory:`.
+   *
+   * @default embedded:./.tailrace/log, refused under NODE_ENV=production
+   */
   readonly broker?: string
-  /** @default exactly-once */
+  /** The least that is promised; the logs of this version give the most. @default exactly-once */
   readonly guarantee?: 'exactly-once' | 'at-least-once'
-  /** Each worker takes `worker-N` in it, the first that is free. @default ./.tailrace/data/<app> */
+  /**
+   * Where tables are kept: each worker takes `worker-N` in it, the first that is free. A directory
+   * that is itself called `worker-N` is this worker's own.
+   *
+   * @default ./.tailrace/data/<app>
+   */
   readonly datadir?: string
-  /** @default level; memory where the broker is `memory:` */
+  /** What keeps tables between two starts. @default level; memory where the broker is `memory:` */
   readonly store?: 'level' | 'memory' | StoreFactory
+  /** Makes the connection to a log of your own. @default chosen by `broker` */
   readonly transport?: TransportFactory
+  /** Time between two commits. @default 100ms exactly-once, 1s at-least-once */
   readonly commitInterval?: Duration
+  /** After this a commit that has not ended has failed. @default 30s */
   readonly commitTimeout?: Duration
+  /** How long an event may go on when its task moves to another worker. @default 10s */
   readonly drainTimeout?: Duration
+  /** How long a stopping worker waits for the events it works on. @default 30s */
   readonly shutdownTimeout?: Duration
+  /** An event worked on for longer ends the process. @default 5m */
   readonly stallTimeout?: Duration
+  /** How long a task waits for an empty source, to keep the order of time (KIP-695). @default 0 */
   readonly taskIdle?: Duration
+  /** Table values kept decoded in memory, for the whole worker, in bytes. @default 64 MiB */
   readonly cacheBytesMax?: number
+  /** Bytes read ahead of one partition; then it is paused. @default 8 MiB */
   readonly queueBytesMax?: number
+  /** The same as a number of records. @default 10,000 */
   readonly queueRecordsMax?: number
+  /** Bytes of one fetch, for the whole worker. @default 64 MiB */
   readonly fetchBytesMax?: number
+  /** Key and value of a larger record are refused where it is sent, in bytes. @default 1 MiB */
   readonly recordBytesMax?: number
+  /** How far an event can move stream time ahead of the clock. @default 1h */
   readonly futureLimit?: Duration
+  /** Where an app begins to read a topic that it never read. @default earliest */
   readonly offsetReset?: 'earliest' | 'latest'
+  /** What happens when the next record to read is gone from the log. @default stop */
   readonly onOffsetLost?: 'stop' | 'earliest' | 'latest'
+  /** Tables of a task that moved away are deleted after this. @default 10m */
   readonly stateCleanup?: Duration
+  /** `full` waits for the disk at each write, against power loss. @default normal */
   readonly synchronous?: 'normal' | 'full'
   /** `false`: no web pages. @default port 6066 on 127.0.0.1 */
   readonly web?: boolean | WebOptions
+  /** The least important lines that the log shows. @default info for `main`, warn for `start` */
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
 }
 
+/** What `createApp` takes. */
 export interface AppOptions extends RunOptions {
-  /** Names the app, its consumer group and its internal topics. */
+  /**
+   * Names the app, its consumer group and its internal topics: letters, digits, `.`, `_` and `-`.
+   * Another id is another app, which reads everything anew.
+   */
   readonly id: string
   /** Codec of values that name none. @default json */
   readonly codec?: Codec
-  /** Topic for records that could not be handled. */
+  /** Topic for records that could not be handled. @default none: the worker stops at them */
   readonly deadLetter?: string
-  /** @default retry(), then the dead letter topic if there is one, else stop */
+  /**
+   * What becomes of an event that failed, where its agent does not say.
+   *
+   * @default retry(), then the dead letter topic if there is one, else stop
+   */
   readonly onError?: OnError
 }
 

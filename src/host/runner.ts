@@ -20,6 +20,7 @@ import { HostedWorker, type Worker } from './worker.ts'
 
 export type { Worker } from './worker.ts'
 
+/** What `app.start` takes: options of the run, stronger than those of `createApp`. */
 export interface StartOptions extends RunOptions {
   /** Stop at SIGTERM and SIGINT. @default false: signals are the program's own business */
   readonly signals?: boolean

@@ -3,6 +3,7 @@
 /** Stops a scheduled call; calling it again, or after the call ran, does nothing. */
 export type Cancel = () => void
 
+/** Time as the runtime and transports know it; a simulation and a test have one of their own. */
 export interface Clock {
   /** Wall time in milliseconds since 1970, for timestamps. It may jump. */
   now(): number

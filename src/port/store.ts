@@ -19,12 +19,16 @@ export interface Checkpoint {
   readonly leaderEpoch: number
 }
 
+/** A row as bytes; see docs/design/0008 for what is in them. */
 export interface StoreRow {
   readonly key: Uint8Array
   readonly value: Uint8Array
 }
 
-/** Bounds are inclusive below (`from`) and exclusive above (`to`), in unsigned byte order. */
+/**
+ * A page of a scan. Bounds are inclusive below (`from`) and exclusive above (`to`), in unsigned
+ * byte order.
+ */
 export interface StoreRange {
   readonly from?: Uint8Array
   readonly to?: Uint8Array
@@ -40,15 +44,19 @@ export interface StoreRange {
 export interface StoreBatch {
   put(shard: ShardId, key: Uint8Array, value: Uint8Array): void
   delete(shard: ShardId, key: Uint8Array): void
+  /** Says how far the shard is once this batch has taken hold. */
   checkpoint(shard: ShardId, checkpoint: Checkpoint): void
+  /** @throws TAILRACE_STATE_FULL when the disk is; nothing of the batch is there then */
   write(): Promise<void>
 }
 
+/** Whose store it is. */
 export interface StoreIdentity {
   /** Application id: a store of another one is refused. */
   readonly app: string
 }
 
+/** A table store. `storeConformance` of `tailrace/testing/conformance` tries one out. */
 export interface Store {
   /** Short name for reports: `level`, `memory`. */
   readonly name: string
@@ -64,7 +72,9 @@ export interface Store {
   get(shard: ShardId, key: Uint8Array): Uint8Array | undefined
   /** One page of rows in key order. */
   scan(shard: ShardId, range: StoreRange): Promise<readonly StoreRow[]>
+  /** Begins a batch; nothing happens before its `write`. */
   batch(): StoreBatch
+  /** How far the shard is; undefined when it has none, and then its rows are not to be trusted. */
   checkpoint(shard: ShardId): Checkpoint | undefined
   /** Every shard that has a checkpoint or data. */
   shards(): Promise<readonly ShardId[]>
@@ -77,5 +87,6 @@ export interface Store {
   ): Promise<void>
   /** Approximate bytes on disk or in memory. */
   sizeBytes(): Promise<number>
+  /** Lets go of the place; another process may open it. */
   close(): Promise<void>
 }

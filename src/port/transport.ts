@@ -6,13 +6,16 @@
 import type { RecordHeader } from '../core/record-batch.ts'
 import type { TaskSpec } from '../core/task-spec.ts'
 
+/** One partition of a topic, numbered from 0. */
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
 }
 
+/** Kafka's `cleanup.policy`: delete old records, keep the last of each key, or both. */
 export type CleanupPolicy = 'delete' | 'compact' | 'compact,delete'
 
+/** How a topic keeps its records. */
 export interface TopicSettings {
   readonly cleanupPolicy: CleanupPolicy
   /** How long records are kept, in ms; -1 keeps them for ever. */
@@ -23,6 +26,7 @@ export interface TopicSettings {
   readonly extra: Readonly<Record<string, string>>
 }
 
+/** A topic that is to be made. */
 export interface TopicSpec {
   readonly name: string
   readonly partitions: number
@@ -30,11 +34,13 @@ export interface TopicSpec {
   readonly settings: TopicSettings
 }
 
+/** A topic that exists. */
 export interface TopicDescription extends TopicSpec {
   /** Differs after a topic was deleted and made again under the same name. */
   readonly id: string
 }
 
+/** What can be read of a partition. */
 export interface PartitionRange extends TopicPartition {
   /** First offset that can still be read. */
   readonly start: number
@@ -43,12 +49,14 @@ export interface PartitionRange extends TopicPartition {
   readonly leaderEpoch: number
 }
 
+/** How far a group has come in a partition. */
 export interface CommittedOffset extends TopicPartition {
   /** The next offset to read. */
   readonly offset: number
   readonly metadata: string
 }
 
+/** Asks and changes what a log holds, outside the flow of records. */
 export interface Admin {
   /** Descriptions of the topics that exist, of those named (or of all). */
   describe(names?: readonly string[]): Promise<readonly TopicDescription[]>
@@ -74,6 +82,7 @@ export interface Admin {
   maintain(): Promise<void>
 }
 
+/** A record that is to be written, as bytes. */
 export interface OutgoingRecord extends TopicPartition {
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
@@ -82,6 +91,7 @@ export interface OutgoingRecord extends TopicPartition {
   readonly headers?: readonly RecordHeader[]
 }
 
+/** Where a record that was sent stands now. */
 export interface Delivery extends TopicPartition {
   readonly offset: number
   readonly timestamp: number
@@ -108,6 +118,7 @@ export interface TaskCommit {
   readonly offsets: readonly CommittedOffset[]
 }
 
+/** What the end of a transaction came to. */
 export interface TransactionReport {
   /** Tasks whose fence was refused; nothing of theirs is in the log. */
   readonly fenced: readonly string[]
@@ -115,6 +126,7 @@ export interface TransactionReport {
   readonly ends: readonly PartitionEnd[]
 }
 
+/** How far a partition was written. */
 export interface PartitionEnd extends TopicPartition {
   readonly end: number
   readonly leaderEpoch: number
@@ -140,10 +152,12 @@ export interface TransactionalProducer {
   close(): Promise<void>
 }
 
+/** Where to read on in a partition. */
 export interface FetchPosition extends TopicPartition {
   readonly offset: number
 }
 
+/** What one fetch got of one partition. */
 export interface FetchedChunk extends TopicPartition {
   /** Whole record batches; the first may begin below the position asked for. */
   readonly bytes: Buffer
@@ -179,6 +193,7 @@ export interface Fetcher {
   close(): Promise<void>
 }
 
+/** What a member joins its group with. Times in ms. */
 export interface JoinRequest {
   readonly group: string
   readonly memberId: string
@@ -191,18 +206,21 @@ export interface JoinRequest {
   readonly url: string | undefined
 }
 
+/** A task that a member owns. */
 export interface OwnedTask {
   readonly task: string
   /** Generation at which it was given; proves ownership in a commit. */
   readonly epoch: number
 }
 
+/** A member as others see it. */
 export interface MemberView {
   readonly memberId: string
   readonly url: string | undefined
   readonly tasks: readonly string[]
 }
 
+/** A group as its members see it. */
 export interface GroupView {
   readonly generation: number
   readonly members: readonly MemberView[]
@@ -210,6 +228,7 @@ export interface GroupView {
   readonly unowned: readonly string[]
 }
 
+/** What a heartbeat learns. */
 export interface BeatAnswer {
   /** Everything this member owns now, newly given tasks included. */
   readonly owned: readonly OwnedTask[]
@@ -244,6 +263,7 @@ export interface ThreadDoor {
   readonly argument: string
 }
 
+/** What the runtime must know of a log. Times in ms. */
 export interface TransportFeatures {
   /** Records are still there after the process ends. */
   readonly isDurable: boolean
@@ -255,6 +275,9 @@ export interface TransportFeatures {
   readonly heartbeatMs: number
 }
 
+/**
+ * A connection to a log. `transportConformance` of `tailrace/testing/conformance` tries one out.
+ */
 export interface Transport {
   /** Short name for reports: `memory`, `embedded`, `kafka`. */
   readonly name: string

@@ -20,19 +20,32 @@ import { directoryError } from './directory-errors.ts'
 import { ShardKeys, checkpointSpace, rowSpace, shardOf } from './level-keys.ts'
 import { claimIdentity, parseCheckpoint, serializeCheckpoint } from './level-meta.ts'
 
+/** Where a store on disk lies, and how much memory it takes beside the decoded cache. */
 export interface LevelStoreOptions {
   /** Made when it does not exist, for its owner only. */
   readonly directory: string
-  /** Bytes of uncompressed blocks kept for reading. Default 32 MiB. */
+  /** Bytes of uncompressed blocks kept for reading. @default 32 MiB */
   readonly cacheBytes?: number
   /**
-   * Bytes gathered in memory before they become a table file. Default 8 MiB; 64 MiB halve the
-   * speed of a restore and lengthen the next open.
+   * Bytes gathered in memory before they become a table file; 64 MiB halve the speed of a restore
+   * and lengthen the next open.
+   *
+   * @default 8 MiB
    */
   readonly memtableBytes?: number
 }
 
-/** A store that keeps its shards in `directory` between two starts. */
+/**
+ * A store that keeps its shards in `directory` between two starts: one LevelDB, for one process at
+ * a time. What `store: 'level'` makes.
+ *
+ * @example
+ * import { createLevelStore } from 'tailrace/store/level'
+ * createApp({
+ *   id: 'large-cache',
+ *   store: ({ directory }) => createLevelStore({ directory, cacheBytes: 256 * 1024 * 1024 })
+ * })
+ */
 export function createLevelStore(options: LevelStoreOptions): Store {
   return new LevelStore(options)
 }

@@ -11,7 +11,10 @@ import type {
   StoreRow
 } from '../port/store.ts'
 
-/** A store that is empty at each open: its tables come back from their changelogs. */
+/**
+ * A store that is empty at each open: its tables come back from their changelogs. What
+ * `store: 'memory'` makes.
+ */
 export function createMemoryStore(): Store {
   return new MemoryStore()
 }

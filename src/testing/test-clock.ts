@@ -2,6 +2,7 @@
 import { type Cancel, type Clock, pause } from '../port/clock.ts'
 import type { VirtualClock } from '../transport/memory/virtual-clock.ts'
 
+/** The time of one worker's process: that of the log, unless it is frozen or skewed. In ms. */
 export class ProcessClock implements Clock {
   readonly #base: VirtualClock
   #skewMs = 0

@@ -13,6 +13,7 @@ import type { FaultHook } from '../transport/memory/gate.ts'
 import { createMemoryTransport, type MemoryTransport } from '../transport/memory/index.ts'
 import { VirtualClock } from '../transport/memory/virtual-clock.ts'
 
+/** What a test log is made with. */
 export interface TestLogOptions {
   /** Wall time at the beginning, in ms since 1970. @default 2026-01-01 */
   readonly startMs?: number
@@ -20,22 +21,28 @@ export interface TestLogOptions {
   readonly random?: () => number
 }
 
-/** A record as it stands in the log. */
+/** A record as it stands in the log, decoded by its topic where that is known. */
 export interface LoggedRecord<K = unknown, V = unknown> {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** In ms since 1970. */
   readonly timestamp: number
   readonly key: K
   readonly value: V
+  /** As text. */
   readonly headers: Readonly<Record<string, string>>
 }
 
 /** What `append` takes: bytes, as another program might have written them. */
 export interface BytesRecord {
+  /** @default by the topic's partitioner; 0 without a key */
   readonly partition?: number
+  /** Text is written in UTF-8. @default null */
   readonly key?: string | Uint8Array | null
+  /** Text is written in UTF-8. */
   readonly value: string | Uint8Array | null
+  /** In ms since 1970. @default now, by the log's clock */
   readonly timestamp?: number
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -51,7 +58,19 @@ interface TypedRecord<T> {
   readonly headers?: Readonly<Record<string, string | Uint8Array>>
 }
 
+/**
+ * A log in memory on a virtual clock: the memory transport, which passes the same conformance suite
+ * as the embedded log.
+ *
+ * @example
+ * import { startTestWorker, TestLog } from 'tailrace/testing'
+ * const log = new TestLog()
+ * const worker = await startTestWorker(app, { log })
+ * await log.send(pageViews, { key: 'ann', value: { page: '/', user: 'ann' } })
+ * await worker.caughtUp()
+ */
 export class TestLog {
+  /** The time of everything on this log; it stands still between calls. */
   readonly clock: VirtualClock
   readonly broker: MemoryBroker
   readonly #transport: MemoryTransport
@@ -68,17 +87,21 @@ export class TestLog {
     })
   }
 
-  /** Another connection to this log. */
+  /** Another connection to this log, whose operations the hook delays or fails. */
   connect(faults?: FaultHook): MemoryTransport {
     return createMemoryTransport(this.broker, faults === undefined ? {} : { faults })
   }
 
-  /** Sends one record as a program would; the topic is made if it is not there. */
+  /**
+   * Sends one record as a program would; the topic is made if it is not there.
+   *
+   * @throws what `topic.send` throws
+   */
   send<T extends Typed>(topic: T, record: TypedRecord<T>): Promise<Metadata> {
     return this.clock.settle(this.#sender.send(topic.declaration, record as UnsentRecord))
   }
 
-  /** Appends bytes as they are, to a topic that the app declares. */
+  /** Appends bytes as they are, to a topic that the app declares; answers the offset. */
   append(topic: TopicShape, record: BytesRecord): number {
     const { declaration } = topic
     const partitions = declaration.partitions ?? defaultPartitions
@@ -102,7 +125,11 @@ export class TestLog {
     return this.broker.append(at, encodeOne(made), timestamp)[0]
   }
 
-  /** Everything readable in a topic: by partition, then by offset. */
+  /**
+   * Everything readable in a topic: by partition, then by offset.
+   *
+   * @throws TAILRACE_SCHEMA_DECODE for bytes that its codecs cannot read
+   */
   read<T extends Typed>(topic: T): readonly LoggedRecord<KeyOf<T>, ValueOf<T>>[] {
     const { key, value } = topic.declaration
     return this.readBytes(topic.name).map((record) => ({

@@ -23,6 +23,7 @@ export class TestDisk {
   }
 }
 
+/** The store of one worker on a test disk. */
 export class TestStore implements Store {
   readonly name = 'memory'
   readonly #store: Store

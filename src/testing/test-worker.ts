@@ -10,30 +10,40 @@ import { ProcessClock } from './test-clock.ts'
 import type { TestLog } from './test-log.ts'
 import { type DiskDelay, TestDisk, type TestStore } from './test-store.ts'
 
+/** What a test worker runs with. */
 export interface TestWorkerOptions {
+  /** The log that it reads and writes; workers on one log share their partitions. */
   readonly log: TestLog
   /** What an earlier worker left on disk. @default an empty one */
   readonly disk?: TestDisk
   /** Names the worker, as its data directory would. @default worker-1 */
   readonly instanceId?: string
+  /** Limits and intervals, in ms and bytes. @default those of a real worker */
   readonly settings?: Partial<WorkerSettings>
-  /** Delays or fails operations of the log. */
+  /** Delays or fails operations of the log. @default none */
   readonly faults?: FaultHook
+  /** Delays operations of the disk. @default none */
   readonly diskDelay?: DiskDelay
   /** Numbers from 0 to below 1: jitter and the member id. @default always a half */
   readonly random?: () => number
   /** Where the worker writes its log lines. @default nowhere */
   readonly writeTo?: Log
+  /** What it says its web address is, for answers of others. @default none */
   readonly url?: string
 }
 
-/** Starts a worker, and lets time pass until it runs: assigned, with its tables restored. */
+/**
+ * Starts a worker, and lets time pass until it runs: assigned, with its tables restored.
+ *
+ * @throws TAILRACE_TOPOLOGY_INVALID with every problem
+ */
 export async function startTestWorker(app: App, options: TestWorkerOptions): Promise<TestWorker> {
   const worker = new TestWorker(app, options)
   await options.log.clock.settle(worker.start())
   return worker
 }
 
+/** A worker on a test log: it can crash, freeze and lose its clock, and its disk outlives it. */
 export class TestWorker {
   /** The time of this worker's process. */
   readonly clock: ProcessClock
@@ -73,6 +83,7 @@ export class TestWorker {
     })
   }
 
+  /** Joins and restores; resolves only while time passes (`log.clock.advance`). */
   async start(): Promise<void> {
     await this.#store.open({ app: this.#app.id })
     await this.#transport.open()
@@ -86,6 +97,7 @@ export class TestWorker {
     return delayMs > 0 ? { delayMs } : faults?.(operation)
   }
 
+  /** What a real worker answers at `/status`. */
   status(): WorkerStatus {
     return this.runtime.status()
   }
@@ -97,7 +109,7 @@ export class TestWorker {
 
   /**
    * Lets time pass until everything in the app's source topics is read and committed, by this
-   * worker or others. False when that did not come about within the limit.
+   * worker or others. False when that did not come about within `limitMs` of its time.
    */
   async caughtUp(limitMs: number = 60_000): Promise<boolean> {
     const { clock } = this.#log

@@ -1,5 +1,5 @@
-// What each policy does about a bad event: what is left, what is tried again, and what a worker that
-// stops leaves for the next one. Each on the embedded log, across a restart.
+// What each policy does about a bad event: what is left, what is tried again, and what a worker
+// that stops leaves for the next one. Each on the embedded log, across a restart.
 import assert from 'node:assert/strict'
 import { deadLetter, type Failure, hasCode, type OnError, retry, skip, stop } from 'tailrace'
 import { z } from 'zod'

@@ -24,7 +24,9 @@ import { EmbeddedFetcher } from './reader.ts'
 import { openTransactional } from './transaction.ts'
 import { transactionBytesMax } from './writer.ts'
 
+/** Where an embedded log lies, and what it survives. */
 export interface EmbeddedOptions {
+  /** On a local disk; made when it does not exist, for its owner only. */
   readonly directory: string
   /** @default the clock of this machine */
   readonly clock?: Clock
@@ -43,6 +45,14 @@ const features: TransportFeatures = {
   heartbeatMs: 200
 }
 
+/**
+ * A connection to the log in a directory, not yet open; what `broker: 'embedded:…'` makes. Any
+ * number of processes of one machine may have one.
+ *
+ * @throws at `open`: TAILRACE_STATE_NETWORK_DISK, TAILRACE_STATE_UNWRITABLE, TAILRACE_STATE_FULL,
+ *   TAILRACE_STATE_FOREIGN for another program's or a newer format,
+ *   TAILRACE_TRANSPORT_SQLITE_VERSION
+ */
 export function createEmbeddedTransport(options: EmbeddedOptions): Transport {
   return new EmbeddedTransport(options)
 }

@@ -11,10 +11,15 @@ interface Appointment {
   readonly run: () => void
 }
 
+/** What a virtual clock begins with. */
 export interface VirtualClockOptions {
-  /** Wall time at the beginning, in ms since 1970. */
+  /** Wall time at the beginning, in ms since 1970. @default 2026-01-01 */
   readonly startMs?: number
-  /** Numbers from 0 to below 1; when given, what is due together runs in an order drawn by it. */
+  /**
+   * Numbers from 0 to below 1; when given, what is due together runs in an order drawn by it.
+   *
+   * @default in the order in which it was asked for
+   */
   readonly random?: () => number
 }
 
