@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
@@ -12,6 +13,8 @@ const directory = mkdtempSync(join(tmpdir(), 'command-line-'))
 after(() => rmSync(directory, { recursive: true, force: true }))
 
 const app = join(root, 'test', 'fixtures', 'cli-app.ts')
+
+const limits = { timeout: 180_000 } as const
 
 interface Run {
   readonly child: ChildProcess
@@ -56,7 +59,7 @@ async function run(t: TestContext, ...args: string[]): Promise<{ code: unknown; 
   return { code, text: one.said.out + one.said.err }
 }
 
-test('questions about an app: options before or after, as text and as JSON', async (t) => {
+test('questions about an app: options before or after, as text and as JSON', limits, async (t) => {
   const [agents, asData, tables, drawing] = await Promise.all([
     run(t, '-A', app, 'agents'),
     run(t, 'agents', '--json', '-A', app),
@@ -72,11 +75,45 @@ test('questions about an app: options before or after, as text and as JSON', asy
   assert.match(drawing.text, /^flowchart LR\n/)
 })
 
-test('wrong use exits with 64 and says what was meant', async (t) => {
+test(
+  'a topology and tables as text and as data, of an app without its ending',
+  limits,
+  async (t) => {
+    const proj = join(root, 'test', 'fixtures', 'cli-app')
+    const [text, data, tables] = await Promise.all([
+      run(t, '-A', proj, 'topology'),
+      run(t, '-A', proj, 'topology', '--json'),
+      run(t, '--json', 'tables', '-A', `${proj}:app`)
+    ])
+    assert.equal(text.code, 0)
+    assert.match(text.text, /^app cli-app\n/)
+    assert.match(text.text, /group +by-page: from visits; to cli-app-by-page-repartition/)
+    assert.match(
+      text.text,
+      /table +pages \(tumbling 1m, grace 10s, kept 1d\), kept in cli-app-pages-changelog/
+    )
+    const view = JSON.parse(data.text) as { app: string; topics: { name: string }[] }
+    assert.equal(view.app, 'cli-app')
+    assert.ok(view.topics.some(({ name }) => name === 'visits'))
+    const [pages] = JSON.parse(tables.text) as Record<string, unknown>[]
+    assert.equal(pages?.['name'], 'pages')
+    assert.equal(pages['writer'], 'count-pages')
+  }
+)
+
+test('wrong use exits with 64 and says what was meant', limits, async (t) => {
   const cases: readonly (readonly [args: readonly string[], text: RegExp])[] = [
     [[], /Usage: tailrace/],
     [['-A', app, 'wroker'], /unknown command 'wroker'\n\(Did you mean worker\?\)/],
     [['-A', app, 'worker', '--web-prot', '1'], /Did you mean --web-port\?/],
+    [
+      ['-A', app, 'topology', '--mermiad'],
+      /unknown option '--mermiad'.*\n.*Did you mean --mermaid\?/
+    ],
+    [['-A', app, 'send', 'visits', '1', '--parttion', '1'], /Did you mean --partition\?/],
+    [['-A', app, 'agents', '--jsn'], /Did you mean --json\?/],
+    [['-A', app, 'send', 'visits'], /missing required argument 'value'/],
+    [['agents'], /TAILRACE_CONFIG_APP_MISSING: no app was named/],
     [['-A', app, 'worker', '--web-port', 'x'], /--web-port: is "x"; expected a whole number/],
     [['-A', 'nowhere', 'agents'], /TAILRACE_CONFIG_APP_MISSING/],
     [['-A', app, 'send', 'vists', '1'], /no topic "vists"; did you mean "visits"\?/],
@@ -91,21 +128,28 @@ test('wrong use exits with 64 and says what was meant', async (t) => {
   })
 })
 
-test('help and version are no mistake; each command shows an example', async (t) => {
+test('help and version are no mistake; each command shows an example', limits, async (t) => {
   const commands = ['worker', 'send', 'agents', 'tables', 'topology']
   const [version, ...helps] = await Promise.all([
     run(t, '--version'),
     ...commands.map((command) => run(t, command, '--help'))
   ])
+  const whole = await run(t, '--help')
+  assert.equal(whole.code, 0)
+  assert.match(whole.text, /Examples:\n {2}\$ tailrace -A app\.ts worker -l info\n/)
+  for (const command of commands) assert.match(whole.text, new RegExp(`^ {2}${command} `, 'm'))
   assert.match(version?.text ?? '', /^\d+\.\d+\.\d+\n$/)
   for (const { code, text } of helps) {
     assert.equal(code, 0)
-    assert.match(text, /Example:\n {2}\$ tailrace -A app\.ts /)
     assert.match(text, /Exit codes: 0 /)
+  }
+  for (const [index, command] of commands.entries()) {
+    const example = new RegExp(`Example:\\n {2}\\$ tailrace -A app\\.ts ${command}\\b`)
+    assert.match(helps[index]?.text ?? '', example)
   }
 })
 
-test('send checks the record, and a worker gets it; TERM stops it with 0', async (t) => {
+test('send checks the record, and a worker gets it; TERM stops it with 0', limits, async (t) => {
   const bad = await run(t, '-A', app, 'send', 'visits', '{"page":1}', '-k', 'me')
   assert.equal(bad.code, 1)
   assert.match(bad.text, /TAILRACE_SCHEMA_INVALID: the value of a record for "visits"/)
@@ -128,7 +172,11 @@ test('send checks the record, and a worker gets it; TERM stops it with 0', async
   }
   const url = /web +(\S+)/.exec(worker.said.out)?.[1] ?? ''
   assert.equal((await fetch(`${url}/broken`)).status, 500)
-  assert.equal(((await (await fetch(`${url}/pages`)).json()) as unknown[]).length, 1)
+  const page = { page: 'after' }
+  const more = await run(t, '-A', app, 'send', 'visits', JSON.stringify(page), '-k', 'me')
+  assert.equal(more.code, 0, more.text)
+  await worker.saw('counted after')
+  assert.equal(((await (await fetch(`${url}/pages`)).json()) as unknown[]).length, 2)
   worker.child.kill('SIGUSR1')
   await worker.saw(/worker .*: running, ready/)
   worker.child.kill('SIGTERM')
@@ -136,18 +184,26 @@ test('send checks the record, and a worker gets it; TERM stops it with 0', async
   assert.doesNotMatch(worker.said.err, /Warning/)
 })
 
-test('QUIT stops at once, with 2; with --json the report is one line of JSON', async (t) => {
-  const worker = start(t, ['-A', app, 'worker', '--json', '--without-web'])
-  await worker.saw('"event":"started"')
-  const report = JSON.parse(worker.said.out.split('\n')[0] ?? '') as Record<string, unknown>
-  assert.equal(report['app'], 'cli-app')
-  assert.equal(report['web'], undefined)
-  worker.child.kill('SIGQUIT')
-  assert.equal(await worker.ended, 2)
-  for (const line of worker.said.err.trim().split('\n')) JSON.parse(line)
-})
+test(
+  'QUIT stops at once, with 2; with --json the report is one line of JSON',
+  limits,
+  async (t) => {
+    const worker = start(t, ['-A', app, 'worker', '--json', '--without-web'])
+    await worker.saw('"event":"started"')
+    const line = worker.said.out.split('\n').find((one) => one.includes('"event":"started"'))
+    const report = JSON.parse(line ?? '') as Record<string, unknown>
+    assert.equal(report['app'], 'cli-app')
+    assert.equal(report['web'], undefined)
+    assert.equal(report['store'], 'level')
+    assert.equal(typeof report['restored'], 'number')
+    assert.deepEqual((report['topics'] as Record<string, number>)['visits'], 2)
+    worker.child.kill('SIGQUIT')
+    assert.equal(await worker.ended, 2)
+    for (const line of worker.said.err.trim().split('\n')) JSON.parse(line)
+  }
+)
 
-test('a port that is taken ends the start with 1, and names the next', async (t) => {
+test('a port that is taken ends the start with 1, and names the next', limits, async (t) => {
   const first = start(t, ['-A', app, 'worker', '--web-port', '0'])
   await first.saw(/web +http:\/\/127\.0\.0\.1:\d+/)
   const port = /web +\S+:(\d+)/.exec(first.said.out)?.[1] ?? ''
@@ -158,3 +214,66 @@ test('a port that is taken ends the start with 1, and names the next', async (t)
   first.child.kill('SIGINT')
   assert.equal(await first.ended, 0)
 })
+
+test('the pages are on 127.0.0.1:6066 unless another place is named', limits, async (t) => {
+  // Whoever has the port, this test or another program: the worker must name it and the next.
+  const holder = createServer()
+  t.after(() => holder.close())
+  holder.once('error', () => undefined)
+  const isHeld = new Promise((resolve) => {
+    for (const event of ['listening', 'error']) holder.once(event, resolve)
+  })
+  holder.listen(6066, '127.0.0.1')
+  await isHeld
+  const refused = await run(t, '-A', app, 'worker', '--datadir', join(directory, 'port'))
+  assert.equal(refused.code, 1, refused.text)
+  assert.match(
+    refused.text,
+    /port 6066 of 127\.0\.0\.1 is used by another program; port \d+ is free/
+  )
+  assert.match(refused.text, /Use --web-port \d+, or serve none with --without-web\./)
+})
+
+test(
+  'the report says where it works: directory, address, and what was restored',
+  limits,
+  async (t) => {
+    const [broker, datadir] = [
+      `embedded:${join(directory, 'own-log')}`,
+      join(directory, 'own-data')
+    ]
+    const own = ['-A', app, '--broker', broker, '--datadir', datadir]
+    const begin = async (...args: string[]): Promise<Run> => {
+      const worker = start(t, [...own, 'worker', '--web-port', '0', ...args])
+      await worker.saw(/^web +/m)
+      return worker
+    }
+    const end = async (worker: Run): Promise<void> => {
+      worker.child.kill('SIGTERM')
+      assert.equal(await worker.ended, 0, worker.said.err)
+    }
+    const first = await begin('--web-host', '127.0.0.1', '-l', 'silent')
+    assert.match(
+      first.said.out,
+      /^app +cli-app, pid \d+\nbroker +embedded:\S+own-log\nguarantee +exact/m
+    )
+    assert.match(first.said.out, /^store +level in \S+own-data\/worker-0$/m)
+    assert.match(first.said.out, /^topics +.*visits \(2\)/m)
+    assert.match(first.said.out, /^tasks +\d+ of this worker$/m)
+    assert.match(first.said.out, /^restored +nothing to restore$/m)
+    for (const page of ['a', 'b', 'c']) {
+      const sent = await run(t, ...own, 'send', 'visits', JSON.stringify({ page }), '-k', 'me')
+      assert.equal(sent.code, 0, sent.text)
+      await first.saw(`counted ${page}`)
+    }
+    await end(first)
+    assert.equal(first.said.err, '', 'silent is silent')
+
+    rmSync(datadir, { recursive: true })
+    const second = await begin('-l', 'info')
+    assert.match(second.said.out, /^restored +3 records$/m)
+    const url = /^web +(\S+)$/m.exec(second.said.out)?.[1] ?? ''
+    assert.equal(((await (await fetch(`${url}/pages`)).json()) as unknown[]).length, 3)
+    await end(second)
+  }
+)
