@@ -80,6 +80,7 @@ function status(...restored: readonly (Restoring | 'done')[]): WorkerStatus {
     leaderEpoch: undefined,
     tasks,
     cacheBytes: 0,
+    background: [],
     counters: newCounters()
   }
 }

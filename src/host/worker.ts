@@ -128,6 +128,7 @@ const notYet: WorkerStatus = {
   isLeader: false,
   leaderEpoch: undefined,
   tasks: [],
+  background: [],
   counters: newCounters()
 }
 

@@ -12,11 +12,26 @@ export interface BackgroundParts {
   readonly onFatal: (error: unknown) => void
 }
 
+/** One timer or task of this worker, for dumps. */
+export interface BackgroundStatus {
+  readonly kind: 'timer' | 'task'
+  readonly name: string
+  /** How long it has been running; undefined between two runs, or after the last. */
+  readonly runningMs: number | undefined
+}
+
+interface Run {
+  readonly kind: BackgroundStatus['kind']
+  readonly name: string
+  sinceMs: number | undefined
+}
+
 export class Background {
   readonly #parts: BackgroundParts
   readonly #isForLeader: boolean
   #abort: AbortController | undefined
   #running: Promise<void>[] = []
+  #runs: Run[] = []
 
   constructor(parts: BackgroundParts, isForLeader: boolean) {
     this.#parts = parts
@@ -27,6 +42,7 @@ export class Background {
     if (this.#abort !== undefined) return
     const abort = new AbortController()
     this.#abort = abort
+    this.#runs = []
     const { tasks, timers } = this.#parts.declarations
     const own = <T extends { onLeader: boolean }>(one: T): boolean =>
       one.onLeader === this.#isForLeader
@@ -34,6 +50,29 @@ export class Background {
       ...timers.filter(own).map((timer) => this.#runTimer(timer, abort.signal)),
       ...tasks.filter(own).map((task) => this.#runTask(task, abort.signal))
     ]
+  }
+
+  /** Those that were started here. */
+  status(): readonly BackgroundStatus[] {
+    const now = this.#parts.clock.monotonic()
+    return this.#runs.map(({ kind, name, sinceMs }) => {
+      return { kind, name, runningMs: sinceMs === undefined ? undefined : now - sinceMs }
+    })
+  }
+
+  async #timed(run: Run, work: () => unknown): Promise<void> {
+    run.sinceMs = this.#parts.clock.monotonic()
+    try {
+      await work()
+    } finally {
+      run.sinceMs = undefined
+    }
+  }
+
+  #runOf(kind: Run['kind'], { name }: { readonly name: string }): Run {
+    const run: Run = { kind, name, sinceMs: undefined }
+    this.#runs.push(run)
+    return run
   }
 
   /** Aborts the signals; resolves when everything has returned or the deadline is over. */
@@ -50,11 +89,12 @@ export class Background {
 
   async #runTimer(timer: TimerDeclaration, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts
+    const run = this.#runOf('timer', timer)
     let due = clock.monotonic() + (timer.immediate ? 0 : timer.everyMs)
     while (!signal.aborted) {
       await pause(clock, Math.max(0, due - clock.monotonic()), signal)
       if (signal.aborted) return
-      await this.#runOnce(timer, signal)
+      await this.#timed(run, () => this.#runOnce(timer, signal))
       // Intervals that a long run or a sleeping machine missed are not made up for.
       due = Math.max(due + timer.everyMs, clock.monotonic())
     }
@@ -72,7 +112,7 @@ export class Background {
 
   async #runTask(task: BackgroundDeclaration, signal: AbortSignal): Promise<void> {
     try {
-      await task.run({ signal })
+      await this.#timed(this.#runOf('task', task), () => task.run({ signal }))
     } catch (error) {
       if (signal.aborted) return
       this.#parts.log.error({ task: task.name, err: error }, `a task failed: ${messageOf(error)}`)

@@ -241,6 +241,7 @@ export class WorkerRuntime implements Engine {
       isLeader: this.isLeader,
       leaderEpoch: this.leaderEpoch,
       tasks: tasks.map((task) => taskStatus(task)),
+      background: [...this.#everywhere.status(), ...this.#leading.status()],
       counters: { ...this.#counters }
     }
   }

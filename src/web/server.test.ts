@@ -19,6 +19,7 @@ const running: WorkerStatus = {
   isLeader: false,
   leaderEpoch: undefined,
   tasks: [],
+  background: [],
   counters: newCounters()
 }
 

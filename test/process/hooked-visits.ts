@@ -47,6 +47,9 @@ function hook(signal: AbortSignal): void | Promise<void> {
         throw new Error('nobody catches this')
       })
       return new Promise(() => undefined)
+    case 'reject-later':
+      void Promise.reject(new Error('nobody awaits this'))
+      return new Promise(() => undefined)
     case 'throw':
       throw new Error('this visit cannot be counted')
     case undefined:

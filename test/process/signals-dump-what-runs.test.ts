@@ -16,6 +16,7 @@ for (const signal of ['SIGUSR1', 'SIGTTIN'] as const) {
     await worker.line(/commits \d+/)
     await one.settled()
     assert.ok(!worker.hasEnded)
+    assert.doesNotMatch(worker.text, /Debugger|inspector/i, "USR1 is not Node's here")
     await worker.stop()
     await one.verify()
   })

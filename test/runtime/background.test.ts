@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type App, createApp } from 'tailrace'
 import { startTestWorker, TestLog, type TestWorker } from 'tailrace/testing'
+import { pause } from '../../src/port/clock.ts'
 
 const second = 1_000
 
@@ -34,6 +35,23 @@ test('a timer runs after its interval, again and again; an immediate one at once
   ])
   await log.clock.advance(60 * second)
   assert.equal(runs.length, 6, 'a stopped worker runs none')
+})
+
+test('a dump shows which timers and tasks run, and since when', async () => {
+  const log = new TestLog()
+  const app = appOf()
+  app.timer('idle', { every: '1h' }, () => undefined)
+  app.timer('slow', { every: '2s' }, () => pause(log.clock, 60 * second))
+  app.task('long', {}, ({ signal }) => pause(log.clock, 3_600 * second, signal))
+  app.task('done', {}, () => undefined)
+  const worker = await startTestWorker(app, { log })
+  await log.clock.advance(5 * second)
+  const dump = worker.runtime.dump()
+  assert.match(dump, /^ {2}timer "idle": does not run now$/m)
+  assert.match(dump, /^ {2}timer "slow": runs, 3\d{3} ms$/m)
+  assert.match(dump, /^ {2}task "long": runs, 5\d{3} ms$/m)
+  assert.match(dump, /^ {2}task "done": does not run now$/m)
+  await worker.stop()
 })
 
 test('a run that takes too long delays the next, and none are made up for', async () => {
