@@ -5,16 +5,20 @@ import { newCounters } from '../runtime/monitor.ts'
 import type { WorkerStatus } from '../runtime/worker.ts'
 import { Assembly, type Part, type StopOptions, type WorkerContext } from './worker-parts.ts'
 
-/** A worker that `app.start` started. */
+/** A worker that `app.start` started; `await using` stops it at the end of its block. */
 export interface Worker extends AsyncDisposable {
   /** Address of its web pages; undefined where there are none. */
   readonly url: string | undefined
   /** Settles when it has ended: with undefined after `stop`, with the error when it crashed. */
   readonly ended: Promise<unknown>
+  /** What `/status` answers: tasks, lag, counters, and why it is not ready if it is not. */
   status(): WorkerStatus
-  /** What runs right now, as text. */
+  /** What runs right now, as text: open events with their age. */
   dump(): string
-  /** Finishes the events it works on, commits and leaves; `isCold` drops them. */
+  /**
+   * Finishes the events it works on within `shutdownTimeout`, commits and leaves; `isCold` drops
+   * them. Called again it answers for the same stop, and `isCold` then makes it a cold one.
+   */
   stop(options?: { readonly reason?: string; readonly isCold?: boolean }): Promise<void>
 }
 
@@ -128,7 +132,7 @@ const notYet: WorkerStatus = {
   isLeader: false,
   leaderEpoch: undefined,
   tasks: [],
-  background: [],
+  cacheBytes: 0,
   counters: newCounters()
 }
 

@@ -6,6 +6,9 @@ export class CacheBudget {
   readonly bytesMax: number
   readonly #caches = new Set<ShardCache>()
   #bytes = 0
+  #grownBytes = 0
+  /** Called when so much was added that the limits should be looked at before the next record. */
+  onGrown: () => void = () => undefined
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax
@@ -25,6 +28,10 @@ export class CacheBudget {
 
   charge(bytes: number): void {
     this.#bytes += bytes
+    this.#grownBytes += bytes
+    if (this.#bytes <= this.bytesMax && this.#grownBytes < growthBytes) return
+    this.#grownBytes = 0
+    this.onGrown()
   }
 
   /** Rows that a commit must write before they can be evicted fill most of the limit. */
@@ -36,6 +43,11 @@ export class CacheBudget {
   shrink(): void {
     if (!this.isPressed) return
     const target = this.bytesMax * 0.9
+    // Rows used since the last time are spared once: where all are, a second pass takes them.
+    for (let pass = 0; pass < 2 && this.#bytes > target; pass++) this.#evict(target)
+  }
+
+  #evict(target: number): void {
     for (const cache of [...this.#caches]) {
       if (this.#bytes <= target) return
       this.#bytes -= cache.evict(this.#bytes - target)
@@ -45,6 +57,9 @@ export class CacheBudget {
     }
   }
 }
+
+/** Values can be large: after this many bytes more the limits are looked at, between looks. */
+const growthBytes = 1_048_576
 
 interface CachedWindow {
   readonly rows: Map<string, Entry>
@@ -89,6 +104,15 @@ export class ShardCache {
     window.rows.set(text, entry)
     this.bytes += entry.sizeBytes
     this.#budget.charge(entry.sizeBytes)
+  }
+
+  /** The value of a row that is here takes another amount of memory now. */
+  resize(entry: Entry, valueBytes: number): void {
+    const growth = valueBytes - entry.valueBytes
+    entry.valueBytes = valueBytes
+    entry.sizeBytes += growth
+    this.bytes += growth
+    this.#budget.charge(growth)
   }
 
   #window(start: number): CachedWindow | undefined {
@@ -142,19 +166,29 @@ export class ShardCache {
     return freed
   }
 
-  /** Forgets the clean rows of windows that start before `horizon`. */
-  forgetBefore(horizon: number): void {
+  /** Forgets clean rows of windows that start before `horizon`, so many at most; says how many. */
+  forgetBefore(horizon: number, rowsMax: number = Number.POSITIVE_INFINITY): number {
+    let forgotten = 0
     for (const [start, window] of this.#windows) {
-      if (start >= horizon) continue
-      for (const [text, entry] of window.rows) {
-        if (isHeld(entry)) continue
-        window.rows.delete(text)
-        window.isWhole = false
-        this.bytes -= entry.sizeBytes
-        this.#budget.charge(-entry.sizeBytes)
-      }
-      if (window.rows.size === 0) this.#drop(start)
+      if (forgotten >= rowsMax) break
+      if (start < horizon) forgotten += this.#forgetFrom(start, window, rowsMax - forgotten)
     }
+    return forgotten
+  }
+
+  #forgetFrom(start: number, window: CachedWindow, rowsMax: number): number {
+    let forgotten = 0
+    for (const [text, entry] of window.rows) {
+      if (forgotten >= rowsMax) break
+      if (isHeld(entry)) continue
+      window.rows.delete(text)
+      window.isWhole = false
+      this.bytes -= entry.sizeBytes
+      this.#budget.charge(-entry.sizeBytes)
+      forgotten++
+    }
+    if (window.rows.size === 0) this.#drop(start)
+    return forgotten
   }
 
   #drop(start: number): void {

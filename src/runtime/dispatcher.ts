@@ -32,6 +32,8 @@ export interface DispatcherParts {
 const recordsPerTurn = 2_048
 const recordsPerLook = 64
 const turnMsMax = 8
+/** So many of them, before the next look, would be far beyond what a transaction should hold. */
+const largeOutputBytes = 16_384
 
 export class Dispatcher implements TaskHost {
   readonly clock: Clock
@@ -108,10 +110,16 @@ export class Dispatcher implements TaskHost {
     return false
   }
 
-  // False when this turn has lasted long enough.
+  /** Much was written: the limits are looked at before the next record. */
+  lookSoon(): void {
+    this.#untilLook = 1
+  }
+
+  // False when this turn has lasted long enough, or a commit must come first.
   #look(): boolean {
     this.#untilLook = recordsPerLook
     this.checkPressure()
+    if (this.#isHeld) return false
     if (this.clock.monotonic() - this.#turnStartMs < turnMsMax) return true
     this.#left = 0
     return false
@@ -169,7 +177,9 @@ export class Dispatcher implements TaskHost {
     if (sender.isEnding) failpoint('event.finished-in-commit')
     if (outputs.length === 0) return
     this.counters.outputs += outputs.length
+    const before = sender.pendingBytes
     sender.accept(task.id, outputs)
+    if (sender.pendingBytes - before > largeOutputBytes) this.lookSoon()
   }
 
   reportFailure(task: string, failure: Failure, decision: Decision, agent: string): void {

@@ -33,8 +33,9 @@ export class Entry {
   isRecent = true
   /** Event time of the last write; travels in the changelog. */
   timestamp = 0
-  /** Estimated memory, for the cache limit. */
+  /** Estimated memory, for the cache limit: of the slot with its key, and of `value`. */
   sizeBytes: number
+  valueBytes = 0
 
   constructor(key: unknown, keyBytes: Uint8Array, windowStart: number, value: RowValue) {
     this.key = key
@@ -45,5 +46,5 @@ export class Entry {
   }
 }
 
-// Entry, map slots and key string, as measured on 64-bit V8; values are added when known.
+// Entry, map slots and key string, as measured on 64-bit V8.
 const entryOverheadBytes = 200

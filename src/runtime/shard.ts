@@ -10,6 +10,7 @@ import type { ShardCache } from './cache.ts'
 import { envelope, enveloped, windowedKey } from './changelog.ts'
 import { absent, EncodedValue, Entry, untouched } from './entry.ts'
 import type { Journal } from './journal.ts'
+import { rowBytes } from './row-size.ts'
 import { asSendFailure } from './send-failures.ts'
 
 /** A row as a commit writes it, to the changelog and to the store alike. */
@@ -95,12 +96,21 @@ export class Shard {
     const value = isAsked ? this.#read(this.rowKey(windowStart, bytes)) : absent
     const entry = new Entry(key, bytes, windowStart, value)
     this.#cache.add(entry, text, { isStored })
+    this.#measure(entry)
     return entry
   }
 
   #read(rowKey: Uint8Array): unknown {
     const row = this.#parts.store.get(this.id, rowKey)
     return row === undefined ? absent : this.decodeRow(row)
+  }
+
+  // What a row takes is known when its value changes, and before it is encoded.
+  #measure(entry: Entry): number {
+    const bytes = rowBytes(entry.value)
+    const growth = bytes - entry.valueBytes
+    if (growth !== 0) this.#cache.resize(entry, bytes)
+    return growth
   }
 
   /** The frozen value of a row, or its bytes where it cannot be frozen. */
@@ -180,10 +190,14 @@ export class Shard {
     entry.value = entry.pending
     entry.pending = untouched
     entry.timestamp = timestamp
-    if (entry.isDirty) return
+    const growth = this.#measure(entry)
+    if (entry.isDirty) {
+      this.#dirtyBytes += growth
+      return
+    }
     entry.isDirty = true
     this.#dirty.push(entry)
-    this.#dirtyBytes += entry.keyBytes.length + estimatedRowBytes
+    this.#dirtyBytes += entry.keyBytes.length + entry.valueBytes + estimatedRowBytes
   }
 
   /** @throws TAILRACE_SCHEMA_* when the pending value could not be committed */
@@ -261,5 +275,5 @@ export class Shard {
   }
 }
 
-// Changelog record of a small value, its envelope and varints; exact sizes come with the freeze.
+// Changelog record of a number, its envelope and varints; exact sizes come with the freeze.
 const estimatedRowBytes = 64

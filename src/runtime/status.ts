@@ -1,26 +1,32 @@
 // What a worker says of itself: for `/status`, `/ready`, dumps and tests.
-import type { BackgroundStatus } from './background.ts'
 import type { Counters } from './monitor.ts'
 import type { OpenTask, TaskState } from './open-task.ts'
 import type { RestoreProgress } from './recovery.ts'
 
 export type WorkerState = 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
 
+/** One task of a worker. */
 export interface TaskStatus {
+  /** Its sub-topology and its partition: `{topics and tables}/{partition}`. */
   readonly id: string
   readonly partition: number
+  /** `stopped`: an agent of it called `events.stop()`. */
   readonly state: TaskState | 'stopped'
+  /** Undefined unless it is being restored. */
   readonly restore: RestoreProgress | undefined
   /** Records between the last finished one and the readable end, all sources together. */
   readonly lag: number
   /** Next offset of each source topic. */
   readonly positions: Readonly<Record<string, number>>
+  /** Records finished since it was opened. */
   readonly finished: number
   /** In ms since 1970; null before the first event. */
   readonly streamTime: number | null
+  /** The event that it works on right now. */
   readonly openEvent: OpenEventStatus | undefined
 }
 
+/** The event that a task works on. */
 export interface OpenEventStatus {
   readonly topic: string
   readonly partition: number
@@ -31,18 +37,22 @@ export interface OpenEventStatus {
   readonly isWaiting: boolean
 }
 
+/** What a worker says of itself: `worker.status()` and `/status`. */
 export interface WorkerStatus {
   readonly state: WorkerState
+  /** True when it is assigned and every table of it is restored: `/ready`. */
   readonly isReady: boolean
   /** Why it is not ready, in a sentence. */
   readonly reason: string | undefined
   readonly memberId: string
+  /** Of the group, as this worker last heard. */
   readonly generation: number
   readonly isLeader: boolean
   readonly leaderEpoch: number | undefined
   readonly tasks: readonly TaskStatus[]
-  /** Timers and tasks of the app that this worker has started. */
-  readonly background: readonly BackgroundStatus[]
+  /** Decoded table values in memory, as counted against `cacheBytesMax`. */
+  readonly cacheBytes: number
+  /** Since the worker started: `finished`, `failures`, `late`, `commits`, `restarts` and others. */
   readonly counters: Readonly<Counters>
 }
 
@@ -103,10 +113,6 @@ export function dumpText(status: WorkerStatus): string {
           `${event.partition} offset ${event.offset} in agent "${event.agent}", ${event.ageMs} ms`
     return `  ${task.id}: ${task.state}, lag ${task.lag}, ${task.finished} finished, ${work}`
   })
-  const background = status.background.map(({ kind, name, runningMs }) => {
-    const doing = runningMs === undefined ? 'does not run now' : `runs, ${Math.round(runningMs)} ms`
-    return `  ${kind} "${name}": ${doing}`
-  })
   const counters = Object.entries(status.counters).map(([name, value]) => `${name} ${value}`)
-  return [head, ...tasks, ...background, `  ${counters.join(', ')}`].join('\n')
+  return [head, ...tasks, `  ${counters.join(', ')}`].join('\n')
 }

@@ -1,5 +1,5 @@
 // What is due now and then, between commits: expired windows, read repartition records.
-import { windowBound } from './changelog.ts'
+import { windowBound, windowStartOf } from './changelog.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Clock } from '../port/clock.ts'
 import type { Store } from '../port/store.ts'
@@ -21,6 +21,9 @@ export interface UpkeepParts {
 
 const purgeEveryMs = 30_000
 const expireEveryMs = 1_000
+/** Rows of expired windows that one commit deletes, of all tables together. */
+const expireRowsMax = 5_000
+const zero = Buffer.alloc(1)
 
 export class Upkeep {
   readonly #parts: UpkeepParts
@@ -41,7 +44,7 @@ export class Upkeep {
     try {
       if (now >= this.#expireDueMs) {
         this.#expireDueMs = now + expireEveryMs
-        for (const task of tasks) await this.#expire(task)
+        await this.#expire(tasks)
       }
       if (now >= this.#purgeDueMs) {
         this.#purgeDueMs = now + purgeEveryMs
@@ -52,22 +55,37 @@ export class Upkeep {
     }
   }
 
-  async #expire(task: OpenTask): Promise<void> {
-    for (const shard of task.shards) {
-      const horizon = shard.horizon(task.run.time.finished)
+  // In slices, since whole windows may hold more rows than a commit should wait for. What is left
+  // is hidden already, and goes with the next commits.
+  async #expire(tasks: readonly OpenTask[]): Promise<void> {
+    let rowsLeft = expireRowsMax
+    const shards = tasks.flatMap((task) => {
+      return task.shards.map((shard) => ({ shard, horizon: shard.horizon(task.run.time.finished) }))
+    })
+    for (const { horizon, shard } of shards) {
       if (!Number.isFinite(horizon)) continue
-      await this.#expireShard(shard, horizon)
+      rowsLeft -= shard.cache.forgetBefore(horizon, rowsLeft)
+      if (rowsLeft > 0) rowsLeft -= await this.#clear(shard, horizon, rowsLeft)
+      if (rowsLeft > 0) continue
+      this.#expireDueMs = this.#parts.clock.monotonic()
+      return
     }
   }
 
-  async #expireShard(shard: Shard, horizon: number): Promise<void> {
+  /** Deletes so many of the oldest rows at most; says how many. */
+  async #clear(shard: Shard, horizon: number, rowsMax: number): Promise<number> {
     const { storedWindows } = shard
-    const expired = [...(storedWindows ?? [])].filter((start) => start < horizon)
-    shard.cache.forgetBefore(horizon)
-    if (expired.length === 0) return
-    const range = { from: windowBound(Number.NEGATIVE_INFINITY), to: windowBound(horizon) }
-    await this.#parts.store.clear(shard.id, range)
-    for (const start of expired) storedWindows?.delete(start)
+    if (storedWindows === undefined) return 0
+    if (![...storedWindows].some((start) => start < horizon)) return 0
+    const { store } = this.#parts
+    const [from, to] = [windowBound(Number.NEGATIVE_INFINITY), windowBound(horizon)]
+    const rows = await store.scan(shard.id, { from, to, limit: rowsMax })
+    const last = rows.at(-1)
+    const isAll = last === undefined || rows.length < rowsMax
+    await store.clear(shard.id, { from, to: isAll ? to : Buffer.concat([last.key, zero]) })
+    const before = isAll ? horizon : windowStartOf(last.key)
+    for (const start of [...storedWindows]) if (start < before) storedWindows.delete(start)
+    return rows.length
   }
 
   // A repartition topic keeps everything until it was read: what is committed can go.

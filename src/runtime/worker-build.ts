@@ -60,6 +60,7 @@ export interface Running {
   readonly queries: Queries
   readonly keeper: Keeper
   readonly pulse: Pulse
+  readonly budget: CacheBudget
 }
 
 /** Parts that others refer to before they exist: they are only called once everything does. */
@@ -86,6 +87,7 @@ export async function buildRunning(parts: WorkerParts, hooks: WorkerHooks): Prom
   const later: Later = {}
   const common: Common = { ...parts, ...hooks, topics, pulse, budget, later }
   const dispatcher = buildDispatcher(common)
+  budget.onGrown = () => dispatcher.lookSoon()
   const intake = await buildIntake(common, dispatcher)
   const cleanup = new StateCleanup({ store, clock, log, afterMs: settings.stateCleanupMs })
   const tasks = buildTaskSet(common, { dispatcher, intake, cleanup })
@@ -98,7 +100,7 @@ export async function buildRunning(parts: WorkerParts, hooks: WorkerHooks): Prom
     partitionsOf: (sub) => topics.plan.bySubTopology.get(sub) ?? 1,
     tasks
   })
-  return { tasks, intake, dispatcher, commits, cleanup, queries, keeper, pulse }
+  return { tasks, intake, dispatcher, commits, cleanup, queries, keeper, pulse, budget }
 }
 
 function watchedTasks({ subTopologies }: Topology, { plan }: PreparedTopics): WatchedTask[] {

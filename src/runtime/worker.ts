@@ -241,7 +241,7 @@ export class WorkerRuntime implements Engine {
       isLeader: this.isLeader,
       leaderEpoch: this.leaderEpoch,
       tasks: tasks.map((task) => taskStatus(task)),
-      background: [...this.#everywhere.status(), ...this.#leading.status()],
+      cacheBytes: this.#running?.budget.bytes ?? 0,
       counters: { ...this.#counters }
     }
   }

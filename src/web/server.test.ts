@@ -19,7 +19,7 @@ const running: WorkerStatus = {
   isLeader: false,
   leaderEpoch: undefined,
   tasks: [],
-  background: [],
+  cacheBytes: 0,
   counters: newCounters()
 }
 

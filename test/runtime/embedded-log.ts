@@ -6,7 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type App, type AppOptions, createApp, type Transport, type Worker } from 'tailrace'
+import {
+  type App,
+  type AppOptions,
+  createApp,
+  type StartOptions,
+  type Transport,
+  type Worker
+} from 'tailrace'
 import { BatchCursor } from '../../src/core/batch-cursor.ts'
 import type { RecordHeader } from '../../src/core/record-batch.ts'
 import { realClock } from '../../src/runtime/real-clock.ts'
@@ -70,8 +77,8 @@ export class EmbeddedLog {
     return app
   }
 
-  async start(app: App): Promise<Worker> {
-    const worker = await app.start()
+  async start(app: App, options: StartOptions = {}): Promise<Worker> {
+    const worker = await app.start(options)
     this.#workers.push(worker)
     return worker
   }
