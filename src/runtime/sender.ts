@@ -20,6 +20,10 @@ export class Sender {
   #heldBytes = 0
   /** Tasks whose outputs are in the open transaction. */
   readonly #written = new Set<string>()
+  /** Tasks that the log refused and that run on until they are dropped: they send nothing more. */
+  readonly #refused = new Set<string>()
+  /** Tasks dropped while the transaction ends: what runs under their names later is another. */
+  readonly #forgotten = new Set<string>()
   #isSpoiled = false
 
   constructor(producer: TransactionalProducer) {
@@ -41,6 +45,7 @@ export class Sender {
 
   /** Outputs of an accepted record. */
   accept(task: string, records: readonly OutgoingRecord[]): void {
+    if (this.#refused.has(task)) return
     if (!this.#isEnding) this.#written.add(task)
     for (const record of records) {
       if (!this.#isEnding) {
@@ -63,6 +68,8 @@ export class Sender {
 
   /** A task was taken away: what it sent and did not commit must never be seen. */
   forget(task: string): void {
+    this.#refused.delete(task)
+    this.#forgotten.add(task)
     this.#held = this.#held.filter((one) => one.task !== task)
     // While a transaction ends, the task's offsets are in it too, and fence it.
     if (this.#written.has(task)) this.#isSpoiled = true
@@ -83,19 +90,20 @@ export class Sender {
     invariant(!this.#isEnding, 'two commits at once')
     this.#isEnding = true
     this.#written.clear()
+    this.#forgotten.clear()
   }
 
   /** Ends the sealed transaction; then opens the next one with what was held back meanwhile. */
   async end(): Promise<TransactionReport> {
     const report = await this.#producer.end()
     await this.#producer.begin()
-    const lost = new Set(report.fenced)
+    for (const task of report.fenced) if (!this.#forgotten.has(task)) this.#refused.add(task)
     this.#isEnding = false
     const held = this.#held
     this.#held = []
     this.#heldBytes = 0
     for (const { task, record } of held) {
-      if (lost.has(task)) continue
+      if (this.#refused.has(task)) continue
       this.#written.add(task)
       this.#producer.append(task, record)
     }
