@@ -73,7 +73,7 @@ test('a task dropped while its transaction ends, and given to us anew, is anothe
   assert.deepEqual(producer.transactions[1], ['moved: 2'])
 })
 
-test('outputs of a task taken away spoil the transaction they are in, until it is sealed', async () => {
+test('outputs of a lost task spoil their transaction until it is sealed', async () => {
   const sender = new Sender(new FakeProducer('nobody'))
   await sender.begin()
   sender.accept('a', output('1'))

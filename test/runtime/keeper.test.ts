@@ -22,7 +22,7 @@ test('a wait for changes that fails does not end the heartbeats', async () => {
   await worker.stop()
 })
 
-test('a release that is refused is tried again after a pause, and the task moves in the end', async () => {
+test('a refused release is tried again after a pause, and the task moves in the end', async () => {
   const log = new TestLog()
   const appOf = (): ReturnType<typeof createApp> => {
     const app = createApp({ id: 'app', broker: 'memory:' })
