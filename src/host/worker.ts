@@ -133,6 +133,7 @@ const notYet: WorkerStatus = {
   leaderEpoch: undefined,
   tasks: [],
   cacheBytes: 0,
+  background: [],
   counters: newCounters()
 }
 

@@ -1,4 +1,5 @@
 // What a worker says of itself: for `/status`, `/ready`, dumps and tests.
+import type { BackgroundStatus } from './background.ts'
 import type { Counters } from './monitor.ts'
 import type { OpenTask, TaskState } from './open-task.ts'
 import type { RestoreProgress } from './recovery.ts'
@@ -52,6 +53,8 @@ export interface WorkerStatus {
   readonly tasks: readonly TaskStatus[]
   /** Decoded table values in memory, as counted against `cacheBytesMax`. */
   readonly cacheBytes: number
+  /** Timers and tasks of the app that this worker has started. */
+  readonly background: readonly BackgroundStatus[]
   /** Since the worker started: `finished`, `failures`, `late`, `commits`, `restarts` and others. */
   readonly counters: Readonly<Counters>
 }
@@ -113,6 +116,10 @@ export function dumpText(status: WorkerStatus): string {
           `${event.partition} offset ${event.offset} in agent "${event.agent}", ${event.ageMs} ms`
     return `  ${task.id}: ${task.state}, lag ${task.lag}, ${task.finished} finished, ${work}`
   })
+  const background = status.background.map(({ kind, name, runningMs }) => {
+    const doing = runningMs === undefined ? 'does not run now' : `runs, ${Math.round(runningMs)} ms`
+    return `  ${kind} "${name}": ${doing}`
+  })
   const counters = Object.entries(status.counters).map(([name, value]) => `${name} ${value}`)
-  return [head, ...tasks, `  ${counters.join(', ')}`].join('\n')
+  return [head, ...tasks, ...background, `  ${counters.join(', ')}`].join('\n')
 }

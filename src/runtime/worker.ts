@@ -242,6 +242,7 @@ export class WorkerRuntime implements Engine {
       leaderEpoch: this.leaderEpoch,
       tasks: tasks.map((task) => taskStatus(task)),
       cacheBytes: this.#running?.budget.bytes ?? 0,
+      background: [...this.#everywhere.status(), ...this.#leading.status()],
       counters: { ...this.#counters }
     }
   }

@@ -20,6 +20,7 @@ const running: WorkerStatus = {
   leaderEpoch: undefined,
   tasks: [],
   cacheBytes: 0,
+  background: [],
   counters: newCounters()
 }
 
