@@ -108,7 +108,9 @@ export function checkSize(
 function timestampOf(record: UnsentRecord, otherwise: number): number {
   const { timestamp } = record
   if (timestamp === undefined) return Math.trunc(otherwise)
-  if (Number.isFinite(timestamp)) return Math.trunc(timestamp)
+  // What a record batch can hold; further out, accepting the record would fail and not its event.
+  const whole = Math.trunc(timestamp)
+  if (Number.isSafeInteger(whole)) return whole
   throw new TailraceError(
     'TAILRACE_CONFIG_INVALID',
     `a timestamp is ${timestamp}, not a time in ms`
