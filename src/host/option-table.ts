@@ -64,7 +64,9 @@ export const optionTable: readonly OptionSpec[] = [
     path: 'datadir',
     kind: { type: 'text' },
     default: `${defaultDatadir}/<app>`,
-    doc: 'Where tables are kept: each worker takes `worker-N` in it, the first that is free.',
+    doc:
+      'Where tables are kept: each worker takes `worker-N` in it, the first that is free. ' +
+      'A directory that is itself called `worker-N` is one worker’s own.',
     flag: '--datadir'
   },
   {
