@@ -66,7 +66,7 @@ export const optionTable: readonly OptionSpec[] = [
     default: `${defaultDatadir}/<app>`,
     doc:
       'Where tables are kept: each worker takes `worker-N` in it, the first that is free. ' +
-      'A directory that is itself called `worker-N` is one worker’s own.',
+      'A directory that is itself called `worker-N` belongs to one worker alone.',
     flag: '--datadir'
   },
   {
