@@ -50,8 +50,9 @@ test('every ts block compiles', { timeout: 300_000 }, async () => {
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
   const compiler = join(root, 'node_modules/.bin/tsc')
   const shell = process.platform === 'win32'
-  await promisify(execFile)(compiler, ['-p', '.'], { cwd: folder, shell }).catch(
-    (error: { readonly stdout?: string }) => assert.fail(located(error.stdout ?? String(error)))
+  const options = { cwd: folder, shell, timeout: 240_000 }
+  await promisify(execFile)(compiler, ['-p', '.'], options).catch(
+    (error: { readonly stdout?: string }) => assert.fail(located(error.stdout || String(error)))
   )
 })
 
