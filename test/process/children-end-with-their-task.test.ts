@@ -3,44 +3,39 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { root } from '../house/source.ts'
-import { scene } from './run.ts'
+import { isGone } from './gone.ts'
+import { type Scene, scene } from './run.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
-async function isGone(pid: number): Promise<boolean> {
-  const until = performance.now() + 5_000
-  while (performance.now() < until) {
-    try {
-      process.kill(pid, 0)
-    } catch {
-      return true
-    }
-    await sleep(20)
-  }
-  return false
+const module = 'hooked-visits.ts'
+
+async function childOf(one: Scene, worker: WorkerProcess): Promise<number> {
+  const [, pid] = await worker.line(/child (\d+)/)
+  one.owns(Number(pid))
+  return Number(pid)
 }
 
 scene('TERM aborts the signal that the child was started with', async (one) => {
   await one.send(50)
-  const env = { HOOK: 'child', HOOK_ID: '40' }
-  const worker = one.worker({ module: 'hooked-visits.ts', env })
-  const [, pid] = await worker.line(/child (\d+)/)
+  const worker = one.worker({ module, env: { HOOK: 'child', HOOK_ID: '40' } })
+  const child = await childOf(one, worker)
   await worker.stop()
-  assert.ok(await isGone(Number(pid)), 'the child outlived its worker')
+  assert.ok(await isGone(child), 'the child outlived its worker')
   await one.finish()
 })
 
+// Nothing of the worker runs any more, and no signal is aborted.
 scene('after kill -9 a child made by the recipe of the docs ends by itself', async (one) => {
   const page = readFileSync(join(root, 'docs', 'guide', 'child-processes.md'), 'utf8')
-  const blocks = [...page.matchAll(/^```js\n(\/\/ (\S+)\n[^]*?)^```$/gm)]
-  for (const [, text = '', name = ''] of blocks) await writeFile(one.place(name), text)
-  assert.deepEqual(
-    blocks.map(([, , name]) => name),
-    ['parent.js', 'child.js']
-  )
-  await writeFile(one.place('package.json'), '{ "type": "module" }')
-  const parent = one.worker({ module: one.place('parent.js') })
-  const [, pid] = await parent.line(/child (\d+) works/)
-  await parent.kill()
-  assert.ok(await isGone(Number(pid)), 'the child outlived its parent')
+  const [, recipe = ''] = page.match(/^```js\n(\/\/ child\.js\n[^]*?)^```$/m) ?? []
+  assert.notEqual(recipe, '', 'the page has a child.js')
+  await writeFile(one.place('child.js'), recipe)
+  await one.send(50)
+  const env = { HOOK: 'piped-child', HOOK_ID: '40', HOOK_CHILD: one.place('child.js') }
+  const worker = one.worker({ module, env })
+  const child = await childOf(one, worker)
+  await worker.kill()
+  assert.ok(await isGone(child), 'the child outlived its worker')
+  await one.finish()
 })

@@ -7,11 +7,11 @@ import { copyFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Program } from '../../examples/program.ts'
 import { blocksOf, moduleOf } from '../docs/blocks.ts'
 import { installedFolder } from '../docs/folder.ts'
 import { root } from '../house/source.ts'
+import { isGone, tryKill } from './gone.ts'
 
 const name = 'docs/guide/child-processes.md'
 const page = readFileSync(join(root, name), 'utf8')
@@ -25,34 +25,6 @@ async function folderOf(t: TestContext): Promise<string> {
   return folder
 }
 
-/** Waits until the process is gone; ends it when the test is over, if it is not. */
-async function isGone(t: TestContext, pid: number): Promise<boolean> {
-  t.after(() => tryKill(pid, 'SIGKILL'))
-  const until = performance.now() + 20_000
-  while (tryKill(pid, 0) && !isZombie(pid)) {
-    if (performance.now() > until) return false
-    await sleep(20)
-  }
-  return true
-}
-
-/** Ended, and not yet taken note of: the first process of a container may never do so. */
-function isZombie(pid: number): boolean {
-  try {
-    return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
-  } catch {
-    return false
-  }
-}
-
-function tryKill(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(pid, signal)
-  } catch {
-    return false
-  }
-}
-
 async function guarded(t: TestContext): Promise<{ child: ChildProcess; grandchild: number }> {
   const folder = await folderOf(t)
   assert.notEqual(guard, '', 'the page has a guard.js')
@@ -60,23 +32,25 @@ async function guarded(t: TestContext): Promise<{ child: ChildProcess; grandchil
   const child = spawn(process.execPath, ['guard.js', ...shell], { cwd: folder, stdio: 'pipe' })
   t.after(() => child.kill('SIGKILL'))
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
-  return { child, grandchild: Number(/grandchild (\d+)/.exec(line)?.[1]) }
+  const grandchild = Number(/grandchild (\d+)/.exec(line)?.[1])
+  t.after(() => tryKill(grandchild, 'SIGKILL'))
+  return { child, grandchild }
 }
 
-test('a guarded group ends when its worker is gone', { timeout: 60_000 }, async (t) => {
+test('a guarded group ends when its worker is gone', { timeout: 120_000 }, async (t) => {
   const { child, grandchild } = await guarded(t)
   // What the end of the worker does to the pipe.
   child.stdin?.destroy()
-  assert.ok(await isGone(t, grandchild), 'the grandchild outlived the pipe')
+  assert.ok(await isGone(grandchild), 'the grandchild outlived the pipe')
 })
 
-test('a guarded group ends when the guard is told to', { timeout: 60_000 }, async (t) => {
+test('a guarded group ends when the guard is told to', { timeout: 120_000 }, async (t) => {
   const { child, grandchild } = await guarded(t)
   child.kill('SIGTERM')
-  assert.ok(await isGone(t, grandchild), 'the grandchild outlived its guard')
+  assert.ok(await isGone(grandchild), 'the grandchild outlived its guard')
 })
 
-test('a detached group ends when its task stops', { timeout: 120_000 }, async (t) => {
+test('a detached group ends when its task stops', { timeout: 240_000 }, async (t) => {
   const folder = await folderOf(t)
   const block = blocksOf(name, join(root, name)).find(({ code }) => code.includes('detached'))
   assert.ok(block !== undefined, 'the page has the recipe')
@@ -99,7 +73,9 @@ test('a detached group ends when its task stops', { timeout: 120_000 }, async (t
     environment: { TAILRACE_BROKER: 'memory:' }
   })
   const line = await worker.line(/^grandchild \d+$/)
+  const grandchild = Number(line.split(' ')[1])
+  t.after(() => tryKill(grandchild, 'SIGKILL'))
   const exit = await worker.end('SIGTERM')
   assert.deepEqual(exit, { code: 0, signal: null }, worker.lines.join('\n'))
-  assert.ok(await isGone(t, Number(line.split(' ')[1])), 'the grandchild outlived its task')
+  assert.ok(await isGone(grandchild), 'the grandchild outlived its task')
 })

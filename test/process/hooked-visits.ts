@@ -1,5 +1,5 @@
 // The same app with one event that does something to its worker: HOOK says what, HOOK_ID to which.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Visit, visitsApp } from './visits.ts'
 
@@ -19,6 +19,16 @@ function blockForLong(): void {
 async function waitForChild(signal: AbortSignal): Promise<void> {
   const child = spawn('sleep', ['600'], { signal, stdio: 'ignore' })
   say(`child ${child.pid}`)
+  await ended(child)
+}
+
+/** A child that ends when its standard input does; it says its pid itself. */
+function waitForPipedChild(): Promise<void> {
+  const args = [process.env['HOOK_CHILD'] ?? '']
+  return ended(spawn(process.execPath, args, { stdio: ['pipe', 'inherit', 'inherit'] }))
+}
+
+async function ended(child: ChildProcess): Promise<void> {
   await new Promise((resolve) => child.once('exit', resolve).once('error', resolve))
 }
 
@@ -38,6 +48,8 @@ function hook(signal: AbortSignal): void | Promise<void> {
       return sleep(computeMs)
     case 'child':
       return waitForChild(signal)
+    case 'piped-child':
+      return waitForPipedChild()
     case 'compute-at-stop':
       return computeAtStop(signal)
     case 'block':

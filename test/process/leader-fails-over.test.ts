@@ -12,7 +12,7 @@ function epochsOf(worker: WorkerProcess): Set<number> {
 }
 
 async function leaderAmong(workers: readonly WorkerProcess[]): Promise<WorkerProcess> {
-  const until = performance.now() + 8_000
+  const until = performance.now() + 60_000
   while (performance.now() < until) {
     const leader = workers.find((worker) => epochsOf(worker).size > 0)
     if (leader !== undefined) return leader

@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { WorkerProcess } from './worker-process.ts'
 
+const timeout = 120_000
+
 async function program(t: TestContext, name: string, ...args: string[]): Promise<WorkerProcess> {
   const cwd = await mkdtemp(join(tmpdir(), 'tailrace-program-'))
   t.after(() => rm(cwd, { recursive: true, force: true }))
@@ -15,19 +17,23 @@ async function program(t: TestContext, name: string, ...args: string[]): Promise
   return one
 }
 
-test('a program that sends one record ends by itself, and the record is in the log', async (t) => {
+test('a program that sends one record ends by itself, and the record is in the log', {
+  timeout
+}, async (t) => {
   const one = await program(t, 'sender.ts')
   await one.ends({ code: 0 })
   assert.equal(one.text, 'sent 0\n')
 })
 
-test('a program that sends again after a while finds the log again', async (t) => {
+test('a program that sends again after a while finds the log again', { timeout }, async (t) => {
   const one = await program(t, 'sender.ts', '--twice')
   await one.ends({ code: 0 })
   assert.equal(one.text, 'sent 0 and 1\n')
 })
 
-test('with `signals: true` TERM stops the worker, then does what it always does', async (t) => {
+test('with `signals: true` TERM stops the worker, then does what it always does', {
+  timeout
+}, async (t) => {
   const one = await program(t, 'embedded-worker.ts')
   await one.line(/^started$/m)
   one.signal('SIGTERM')

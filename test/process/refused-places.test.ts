@@ -50,7 +50,7 @@ scene('a log directory that is a file', async (one) => {
 })
 
 scene('a web port that is taken', async (one) => {
-  const server = createServer().listen(0, '127.0.0.1')
+  const server = createServer().listen(0, '127.0.0.1').unref()
   await new Promise((resolve) => server.once('listening', resolve))
   const address = server.address()
   assert.ok(typeof address === 'object' && address !== null)

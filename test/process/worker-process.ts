@@ -19,7 +19,20 @@ export interface WorkerOptions {
 }
 
 /** Longest wait for a line or an ending: hit only by a test that fails. */
-const patienceMs = 20_000
+const patienceMs = 60_000
+
+/** A runner ends a test file that takes too long by TERM: its workers must not outlive it. */
+const running = new Set<ChildProcess>()
+const killAll = (): void => {
+  for (const child of running) child.kill('SIGKILL')
+}
+process.once('exit', killAll)
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    killAll()
+    process.kill(process.pid, signal)
+  })
+}
 
 export class WorkerProcess {
   readonly ended: Promise<Ending>
@@ -42,6 +55,8 @@ export class WorkerProcess {
         this.#wake()
       })
     }
+    running.add(this.#child)
+    this.#child.once('exit', () => running.delete(this.#child))
     this.ended = once(this.#child, 'close').then(([code, signal]) => {
       this.#ending = { code, signal }
       this.#wake()
@@ -105,7 +120,10 @@ export class WorkerProcess {
 
   /** For the end of a test: whatever it does, it is gone. */
   async putDown(): Promise<void> {
-    if (this.#ending === undefined) this.#child.kill('SIGKILL')
+    this.#child.kill('SIGKILL')
+    // A child of its own may hold them open.
+    this.#child.stdout?.destroy()
+    this.#child.stderr?.destroy()
     await this.ended
   }
 

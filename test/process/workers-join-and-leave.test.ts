@@ -14,7 +14,7 @@ async function tasksOf(worker: WorkerProcess): Promise<ReadonlyMap<string, numbe
 
 /** Resolves when the eight tasks are spread within one of each other. */
 async function spread(workers: readonly WorkerProcess[]): Promise<void> {
-  const until = performance.now() + 10_000
+  const until = performance.now() + 60_000
   for (;;) {
     const tasks = await Promise.all(workers.map(tasksOf))
     const counts = tasks.map((own) => own.size)
