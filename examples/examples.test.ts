@@ -25,7 +25,7 @@ for (const name of folders) {
   const read = (file: string): string =>
     readFileSync(join(repository, 'examples', name, file), 'utf8')
 
-  test(`examples/${name} prints what it should`, async (t) => {
+  test(`examples/${name} prints what it should`, { timeout: 180_000 }, async (t) => {
     const { command, timeoutMs, output, isWorker } = JSON.parse(read('expect.json')) as Expectation
     assert.ok(output.length > 0)
     const program = new Program(t, { command, folder: await emptyFolder(t), timeoutMs })
@@ -42,3 +42,13 @@ for (const name of folders) {
       assert.ok(readme.includes(heading), heading)
   })
 }
+
+test('the page of the examples names each, with a command of its own page', () => {
+  const page = readFileSync(join(repository, 'examples/README.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| \[([\w-]+)\]\(\1\) \| .+ \| `(.+)` \|$/gm)]
+  assert.deepEqual(rows.map(([, name = '']) => name).toSorted(), folders.toSorted())
+  for (const [, name = '', command = ''] of rows) {
+    const own = readFileSync(join(repository, 'examples', name, 'README.md'), 'utf8')
+    assert.ok(own.split('\n').includes(command), `${command} is not a line of ${name}/README.md`)
+  }
+})

@@ -1,11 +1,11 @@
 // The flights example, killed twice in the middle, is compared with a fold of the file.
 import assert from 'node:assert/strict'
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { murmur2Partitioner } from 'tailrace'
-import { emptyFolder, Program } from '../program.ts'
+import { emptyFolder, Program, repository } from '../program.ts'
 import { type Flight, flightsAsTheyLand } from './flights.ts'
 
 const hourMs = 3_600_000
@@ -54,13 +54,31 @@ test('killed with -9 twice, once losing its tables, it counts what a fold of the
   assert.equal((await feed.exited).code, 0)
   await untilRead(url, flights.length)
   const found = await reportOf(url)
+  const atlanta = await hoursOf(url, 'ATL')
   assert.deepEqual(await worker.end('SIGTERM'), { code: 0, signal: null })
 
   const expected = fold(flights)
   assert.ok(expected.late.length > 0, 'some flights come late')
   assert.deepEqual(sorted(found.late), sorted(expected.late))
   assert.deepEqual(sorted(found.departures), sorted(expected.departures))
+  const ofAtlanta = expected.departures.filter(([origin]) => origin === 'ATL')
+  assert.ok(ofAtlanta.length > 200)
+  assert.deepEqual(
+    sorted(atlanta),
+    sorted(ofAtlanta.map(([, hour, count]) => [new Date(hour).toISOString(), count]))
+  )
+  const readme = await readFile(join(repository, 'examples/flights/README.md'), 'utf8')
+  const inTime = expected.departures.reduce((sum, [, , count]) => sum + count, 0)
+  const late = expected.late.reduce((sum, [, count]) => sum + count, 0)
+  assert.equal(inTime + late, flights.length)
+  for (const figure of [inTime, late]) assert.ok(readme.includes(figure.toLocaleString('en-US')))
 })
+
+async function hoursOf(url: string, origin: string): Promise<readonly (readonly unknown[])[]> {
+  const answer = await fetch(`${url}/departures/${origin}`)
+  assert.equal(answer.status, 200)
+  return (await answer.json()) as (readonly unknown[])[]
+}
 
 interface Status {
   readonly tasks: readonly { readonly positions: Readonly<Record<string, number>> }[]

@@ -4,6 +4,8 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { emptyFolder, Program } from '../program.ts'
 
+const limits = { timeout: 180_000 } as const
+
 async function json(url: string): Promise<{ status: number; body: Record<string, unknown> }> {
   const answer = await fetch(url)
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
@@ -19,7 +21,7 @@ async function untilTotal(url: string, total: number): Promise<void> {
   }
 }
 
-test('each load of /count/ is one view in /report/, also after kill -9', async (t) => {
+test('each load of /count/ is one view in /report/, also after kill -9', limits, async (t) => {
   const folder = await emptyFolder(t)
   const command = 'npx tailrace -A examples/page-views/main.ts worker'
   const start = (): Program => new Program(t, { command, folder })
@@ -42,7 +44,7 @@ test('each load of /count/ is one view in /report/, also after kill -9', async (
   assert.deepEqual(await second.end('SIGTERM'), { code: 0, signal: null })
 })
 
-test('the demo goes on where it was killed, and loses no view', async (t) => {
+test('the demo goes on where it was killed, and loses no view', limits, async (t) => {
   const folder = await emptyFolder(t)
   const command = 'npm run demo -- --events 40000'
   const first = new Program(t, { command, folder })
@@ -57,7 +59,7 @@ test('the demo goes on where it was killed, and loses no view', async (t) => {
   assert.deepEqual(await second.end('SIGTERM'), { code: 0, signal: null })
 })
 
-test('the demo counts in memory too, and at a rate', async (t) => {
+test('the demo counts in memory too, and at a rate', limits, async (t) => {
   const folder = await emptyFolder(t)
   const command = 'npm run demo -- --events 500 --rate 1000 --exit --json --broker memory:'
   const demo = new Program(t, { command, folder })
@@ -67,7 +69,7 @@ test('the demo counts in memory too, and at a rate', async (t) => {
   assert.ok((seconds ?? 0) > 0.4, `500 at 1,000 a second took ${seconds} s`)
 })
 
-test('the demo says what it does not understand', async (t) => {
+test('the demo says what it does not understand', limits, async (t) => {
   const folder = await emptyFolder(t)
   for (const [options, said] of [
     ['--events many --exit', /--events is "many"; expected a whole number/],
