@@ -51,7 +51,7 @@ function shardOf(table: TableDeclaration, context: PartsContext): Shard {
 }
 
 /** A declared output: its records are part of the open event's effect. */
-export class OutputRun {
+class OutputRun {
   readonly #topic: TopicDeclaration
   readonly #scope: Scope
   readonly #context: PartsContext

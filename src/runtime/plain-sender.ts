@@ -75,4 +75,4 @@ export class PlainSender {
 }
 
 /** What Kafka's own default is. */
-export const defaultRetentionMs: number = 7 * 86_400_000
+const defaultRetentionMs = 7 * 86_400_000

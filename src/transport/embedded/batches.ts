@@ -75,7 +75,7 @@ function readExactly(
 }
 
 /** Length of the whole batches that `bytes` begins with. */
-export function wholeBytes(bytes: Buffer): number {
+function wholeBytes(bytes: Buffer): number {
   let at = 0
   while (bytes.length - at >= headerAt.records) {
     const size = bytes.readInt32BE(at + headerAt.length) + lengthOverhead

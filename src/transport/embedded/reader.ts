@@ -12,7 +12,7 @@ import type { Log } from './log.ts'
 import { checkOpen } from './log.ts'
 
 /** Bytes of one chunk at most, unless one batch is larger: reading holds the event loop. */
-export const chunkBytesMax: number = 1024 * 1024
+const chunkBytesMax = 1024 * 1024
 /**
  * A partition's share of an answer at least, as far as the answer goes: shares smaller than a batch
  * would hold nothing, and many partitions behind would each get a file opened for it.
