@@ -1,5 +1,6 @@
 // Brings the shards of a task to the end of their changelogs: from checkpoint to what is missing.
 import { BatchCursor } from '../core/batch-cursor.ts'
+import { formatDuration } from '../core/duration.ts'
 import { type Clock, pause } from '../port/clock.ts'
 import { failpoint } from '../port/failpoint.ts'
 import type { Checkpoint, ShardId, Store, StoreBatch } from '../port/store.ts'
@@ -37,6 +38,7 @@ export interface RestoreParts {
 const batchRows = 5_000
 const fetchBytes = 8 * 1_048_576
 const fetchWaitMs = 500
+const tellEveryMs = 5_000
 
 interface Target {
   readonly job: RestoreJob
@@ -65,7 +67,10 @@ async function begin(job: RestoreJob, admin: Admin, parts: RestoreParts): Promis
   const [range] = await admin.ranges([partition])
   if (range === undefined) return { job, range: { ...partition, ...nothing }, position: 0 }
   const checkpoint = parts.store.checkpoint(job.shard)
-  const problem = checkpoint === undefined ? 'there is none' : mismatch(job, checkpoint, range)
+  const problem =
+    checkpoint === undefined
+      ? 'there is none'
+      : (mismatch(job, checkpoint, range) ?? (await staleness(checkpoint, range, admin, parts)))
   if (checkpoint !== undefined && problem === undefined) {
     return { job, range, position: checkpoint.offset }
   }
@@ -91,6 +96,24 @@ function mismatch(
   return undefined
 }
 
+/** As Kafka keeps tombstones unless a topic says otherwise. */
+const tombstonesKeptMs = 86_400_000
+
+// What was deleted after the checkpoint is learned from tombstones. Those that the log stamped
+// longer ago than it keeps them may have been compacted away, and their rows would stay for ever.
+async function staleness(
+  checkpoint: Checkpoint,
+  range: PartitionRange,
+  admin: Admin,
+  parts: RestoreParts
+): Promise<string | undefined> {
+  if (checkpoint.offset === range.end) return undefined
+  const [topic] = await admin.describe([range.topic])
+  const kept = Number(topic?.settings.extra['delete.retention.ms'] ?? tombstonesKeptMs)
+  const whole = await admin.offsetAt(range, parts.clock.now() - kept)
+  return checkpoint.offset < whole ? 'deletions since may have been compacted away' : undefined
+}
+
 class Restore {
   readonly #targets: Map<string, Target>
   readonly #fetcher: Fetcher
@@ -100,12 +123,14 @@ class Restore {
   // the rows it stands for. The next batch is parsed meanwhile.
   #writing: Promise<void> = Promise.resolve()
   #records = 0
+  #tellDueMs: number
 
   constructor(targets: readonly Target[], fetcher: Fetcher, parts: RestoreParts) {
     this.#targets = new Map(targets.map((target) => [keyOf(target.range), target]))
     this.#fetcher = fetcher
     this.#parts = parts
     this.#startedMs = parts.clock.monotonic()
+    this.#tellDueMs = this.#startedMs + tellEveryMs
   }
 
   async run(): Promise<void> {
@@ -116,15 +141,36 @@ class Restore {
         offset: position
       }))
     )
-    this.#report()
-    while (this.#targets.size > 0 && !this.#parts.signal.aborted) {
-      const chunks = await this.#fetcher.fetch({ bytesMax: fetchBytes, waitMaxMs: fetchWaitMs })
-      for (const chunk of chunks) await this.#take(chunk)
-      this.#report()
-      if (chunks.length > 0) await this.#parts.clock.turn()
-      else await pause(this.#parts.clock, 1, this.#parts.signal)
+    const shards = [...this.#targets.values()].map(({ job: { shard } }) => shardName(shard))
+    const { remaining } = this.#report()
+    this.#parts.log.info({ shards, remaining }, `restoring ${remaining} records`)
+    try {
+      while (this.#targets.size > 0 && !this.#parts.signal.aborted) await this.#step()
+    } finally {
+      // Also when it fails: whoever restores these shards next must not meet this write.
+      await this.#writing
     }
-    await this.#writing
+    const took = formatDuration(this.#parts.clock.monotonic() - this.#startedMs)
+    const end = this.#parts.signal.aborted ? 'gave up restoring' : 'restored'
+    this.#parts.log.info({ shards, records: this.#records }, `${end} after ${took}`)
+  }
+
+  async #step(): Promise<void> {
+    const { clock, signal } = this.#parts
+    const chunks = await this.#fetcher.fetch({ bytesMax: fetchBytes, waitMaxMs: fetchWaitMs })
+    for (const chunk of chunks) await this.#take(chunk)
+    this.#tell(this.#report())
+    if (chunks.length > 0) await clock.turn()
+    else await pause(clock, 1, signal)
+  }
+
+  #tell({ etaMs, recordsPerSecond, remaining }: RestoreProgress): void {
+    const now = this.#parts.clock.monotonic()
+    if (remaining === 0 || now < this.#tellDueMs) return
+    this.#tellDueMs = now + tellEveryMs
+    const eta = etaMs === undefined ? '' : `, about ${formatDuration(etaMs)}`
+    const text = `restoring: ${remaining} records left${eta}`
+    this.#parts.log.info({ remaining, recordsPerSecond, etaMs }, text)
   }
 
   async #take(chunk: FetchedChunk): Promise<void> {
@@ -136,10 +182,10 @@ class Restore {
       await this.#parts.store.wipe(target.job.shard)
       target.position = chunk.outOfRange.start
       this.#fetcher.seek({ ...chunk, offset: target.position })
-      return
+    } else {
+      await this.#write(target, chunk)
+      target.position = chunk.nextOffset
     }
-    await this.#write(target, chunk)
-    target.position = chunk.nextOffset
     if (target.position < target.range.end) return
     this.#targets.delete(keyOf(chunk))
     this.#fetcher.remove([chunk])
@@ -173,21 +219,31 @@ class Restore {
     batch.checkpoint(target.job.shard, { topicId: target.job.topicId, offset, leaderEpoch })
     await this.#writing
     this.#writing = batch.write()
+    // It is awaited with the next one; failing before that, it must not end the process.
+    this.#writing.catch(() => undefined)
+    // Awaited before the next one; a failure must not count as unhandled until then.
+    this.#writing.catch(() => undefined)
     failpoint('restore.batch')
   }
 
-  #report(): void {
+  #report(): RestoreProgress {
     let remaining = 0
     for (const { position, range } of this.#targets.values()) remaining += range.end - position
     const seconds = (this.#parts.clock.monotonic() - this.#startedMs) / 1_000
     const rate = seconds > 0 ? this.#records / seconds : 0
-    this.#parts.onProgress({
+    const progress: RestoreProgress = {
       records: this.#records,
       remaining,
       recordsPerSecond: Math.round(rate),
       etaMs: rate > 0 ? Math.round((remaining / rate) * 1_000) : undefined
-    })
+    }
+    this.#parts.onProgress(progress)
+    return progress
   }
+}
+
+function shardName({ partition, table }: ShardId): string {
+  return `${table}/${partition}`
 }
 
 function keyOf(partition: { readonly topic: string; readonly partition: number }): string {
