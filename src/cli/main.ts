@@ -4,13 +4,13 @@ import { Command, CommanderError, Option } from 'commander'
 import { errorData, errorText } from '../host/error-text.ts'
 import { exitCodeOf, exitCodes } from '../host/process.ts'
 import type { Flags } from '../host/runner.ts'
+import { quietWarnings } from '../runtime/quiet-warnings.ts'
 import { agents } from './agents.ts'
 import type { CommandContext } from './context.ts'
 import { findApp } from './find-app.ts'
 import { send } from './send.ts'
 import { tables } from './tables.ts'
 import { topology } from './topology.ts'
-import { quietWarnings } from './warnings.ts'
 
 /** Runs one command; the exit code stands in `process.exitCode`, except for a worker. */
 export async function main(args: readonly string[]): Promise<void> {
