@@ -127,9 +127,9 @@ export class Assembly {
   }
 
   async #openStore(): Promise<void> {
-    const { options, topology } = this.#context
+    const { log, options, topology } = this.#context
     const directory = this.#directory?.path ?? ''
-    this.#store = await openStore({ store: options.store, directory, app: topology.app })
+    this.#store = await openStore({ store: options.store, directory, app: topology.app, log })
   }
 
   async #startWeb(): Promise<void> {

@@ -7,6 +7,7 @@ import { type CommitParts, commitTasks, UnencodableTask } from './commit.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Intake } from './intake.ts'
 import type { OpenTask } from './open-task.ts'
+import { isBeyondEvents } from './policy.ts'
 import { Sender } from './sender.ts'
 import type { TaskSet } from './task-set.ts'
 import { Upkeep } from './upkeep.ts'
@@ -192,9 +193,5 @@ export class CommitLoop {
 
 // Trying again meets the same wall: the worker stops, and the log is the truth at the next start.
 function isHopeless(error: unknown): boolean {
-  return (
-    hasCode(error, 'TAILRACE_STATE_FULL') ||
-    hasCode(error, 'TAILRACE_BUG_INVARIANT') ||
-    hasCode(error, 'TAILRACE_TRANSPORT_CLOSED')
-  )
+  return isBeyondEvents(error) || hasCode(error, 'TAILRACE_TRANSPORT_CLOSED')
 }

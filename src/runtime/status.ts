@@ -1,4 +1,5 @@
 // What a worker says of itself: for `/status`, `/ready`, dumps and tests.
+import { formatDuration } from '../core/duration.ts'
 import type { BackgroundStatus } from './background.ts'
 import type { Counters } from './monitor.ts'
 import type { OpenTask, TaskState } from './open-task.ts'
@@ -94,7 +95,10 @@ export function unreadyReason(
   const restoring = tasks.filter((task) => task.state === 'restoring')
   if (restoring.length > 0) {
     const left = restoring.reduce((sum, task) => sum + (task.progress?.remaining ?? 0), 0)
-    return `${restoring.length} of ${tasks.length} tasks are being restored, ${left} records left`
+    const etas = restoring.flatMap((task) => task.progress?.etaMs ?? [])
+    const eta = etas.length === 0 ? '' : `, about ${formatDuration(Math.max(...etas))}`
+    const what = `${restoring.length} of ${tasks.length} tasks are being restored`
+    return `${what}, ${left} records left${eta}`
   }
   if (state === 'starting') return 'the worker is starting'
   return undefined

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -146,6 +147,35 @@ test('a damaged store is refused with the cure', async (t) => {
   }
   await assertRefused(directory, 'TAILRACE_STATE_CORRUPT')
 })
+
+test('damage that reading met is refused at the next open', async (t) => {
+  const { store, directory } = await makeStore(t)
+  for (let index = 0; index < 2_000; index++) await put(store, `k${index}`, randomUUID())
+  await store.close()
+  // Opening brings what was logged into a table file.
+  const again = createLevelStore({ directory })
+  await again.open({ app: 'one' })
+  t.after(() => again.close())
+  for (const name of await readdir(directory)) {
+    if (name.endsWith('.ldb')) await scramble(join(directory, name))
+  }
+  assert.throws(
+    () => {
+      for (let index = 0; index < 2_000; index++) again.get(shard, bytes(`k${index}`))
+    },
+    { code: 'TAILRACE_STATE_CORRUPT' }
+  )
+  await again.close()
+  await assertRefused(directory, 'TAILRACE_STATE_CORRUPT')
+})
+
+/** A few rows in the middle: what is read to open a table file is at its ends. */
+async function scramble(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  const { size } = await file.stat()
+  await file.write(Buffer.alloc(200, 0x5a), 0, undefined, Math.floor(size / 2))
+  await file.close()
+}
 
 test('unreadable records of ours are refused with the cure', async (t) => {
   const { store, directory } = await makeStore(t)

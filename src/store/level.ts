@@ -18,6 +18,7 @@ import type {
 } from '../port/store.ts'
 import { directoryError } from './directory-errors.ts'
 import { ShardKeys, checkpointSpace, rowSpace, shardOf } from './level-keys.ts'
+import { markDamaged, refuseDamaged } from './level-damage.ts'
 import { claimIdentity, parseCheckpoint, serializeCheckpoint } from './level-meta.ts'
 
 /** Where a store on disk lies, and how much memory it takes beside the decoded cache. */
@@ -81,6 +82,7 @@ class LevelStore implements Store {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       throw directoryError(error, this.#directory)
     })
+    refuseDamaged(this.#directory)
     const db: Database = new ClassicLevel(this.#directory, {
       keyEncoding: 'view',
       valueEncoding: 'view',
@@ -106,7 +108,7 @@ class LevelStore implements Store {
     try {
       return beforeWrite === undefined ? db.getSync(rowKey) : db.getSync(rowKey, beforeWrite)
     } catch (error) {
-      throw directoryError(error, this.#directory)
+      throw this.#told(error)
     }
   }
 
@@ -125,7 +127,7 @@ class LevelStore implements Store {
         for (const [key, value] of entries) rows.push({ key: keys.userKey(key), value })
       }
     } catch (error) {
-      throw directoryError(error, this.#directory)
+      throw this.#told(error)
     } finally {
       await iterator.close()
     }
@@ -177,7 +179,7 @@ class LevelStore implements Store {
         iterator.seek(keys.rows.lt)
       }
     } catch (error) {
-      throw directoryError(error, this.#directory)
+      throw this.#told(error)
     } finally {
       await iterator.close()
     }
@@ -264,8 +266,15 @@ class LevelStore implements Store {
   }
 
   #fail(error: unknown): TailraceError {
-    this.#failure = directoryError(error, this.#directory)
+    this.#failure = this.#told(error)
     return this.#failure
+  }
+
+  // LevelDB opens what it cannot read whole: damage met once is remembered for the next start.
+  #told(error: unknown): TailraceError {
+    const told = directoryError(error, this.#directory)
+    if (told.code === 'TAILRACE_STATE_CORRUPT') markDamaged(this.#directory)
+    return told
   }
 
   /** Until it resolves `get` reads the state before it, by a snapshot: 2 µs a batch. */
