@@ -1,5 +1,5 @@
-// A data directory that is gone, damaged, of another log or of before a reboot: the tables come back
-// from their changelogs, exactly; and what fits is not read again.
+// A data directory that is gone, damaged, of another log or of before a reboot: the tables come
+// back from their changelogs, exactly; and what fits is not read again.
 import assert from 'node:assert/strict'
 import { open, readdir, rename, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
