@@ -167,7 +167,7 @@ export interface FetchedChunk extends TopicPartition {
   readonly end: number
   /**
    * Set when the position is no longer, or not yet, in the log, or in one made anew under the
-   * topic's name: no bytes, and no progress until it is sought.
+   * topic's name: no bytes, and no progress. Said once; nothing more comes until it is sought.
    */
   readonly outOfRange?: { readonly position: number; readonly start: number; readonly end: number }
 }

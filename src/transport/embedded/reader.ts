@@ -24,8 +24,8 @@ const lookUpsMax = 3
 interface Reading extends TopicPartition {
   /** Found when first read, and kept: a topic made anew has other ids. */
   id: number | undefined
-  /** The topic was made anew: the position means nothing there until it is sought. */
-  isForeign: boolean
+  /** Its position is said to mean nothing: only a seek goes on from there. */
+  isOutOfRange: boolean
   offset: number
   isPaused: boolean
   isAnswered: boolean
@@ -61,7 +61,7 @@ export class EmbeddedFetcher implements Fetcher {
       this.#readings.set(nameOf({ topic, partition }), {
         ...reading,
         id: undefined,
-        isForeign: false,
+        isOutOfRange: false,
         place: undefined
       })
     }
@@ -75,7 +75,7 @@ export class EmbeddedFetcher implements Fetcher {
   seek(position: FetchPosition): void {
     const reading = this.#reading(position)
     reading.offset = position.offset
-    reading.isForeign = false
+    reading.isOutOfRange = false
     reading.place = undefined
     this.wake()
   }
@@ -164,7 +164,7 @@ export class EmbeddedFetcher implements Fetcher {
     let isFull = false
     let isFirst = true
     for (const reading of [...this.#readings.values()]) {
-      if (reading.isPaused) continue
+      if (reading.isPaused || reading.isOutOfRange) continue
       const isBehind = this.#isBehind(reading)
       if (isBehind && isFull) continue
       const found = this.#look(reading)
@@ -188,7 +188,7 @@ export class EmbeddedFetcher implements Fetcher {
   #countBehind(): number {
     let behind = 0
     for (const reading of this.#readings.values()) {
-      if (reading.isPaused) continue
+      if (reading.isPaused || reading.isOutOfRange) continue
       reading.id ??= this.#log.catalog.partitionId(reading)
       if (this.#isBehind(reading)) behind++
     }
@@ -214,12 +214,11 @@ export class EmbeddedFetcher implements Fetcher {
     reading.id ??= this.#log.catalog.partitionId(reading)
     const state = this.#states.get(reading.id)
     if (state === undefined) {
-      // Deleted: this throws, unless it was made anew.
+      // Deleted: this throws, unless it was made anew, and there the position means nothing.
       reading.id = this.#log.catalog.partitionId(reading)
-      reading.isForeign = true
       return outOfRange(reading, this.#states.get(reading.id))
     }
-    if (reading.isForeign || reading.offset < state.start || reading.offset > state.next) {
+    if (reading.offset < state.start || reading.offset > state.next) {
       return outOfRange(reading, state)
     }
     const before = reading.offset
@@ -319,6 +318,7 @@ function outOfRange(reading: Reading, state: PartitionState | undefined): Fetche
   const start = state?.start ?? 0
   const end = state?.next ?? 0
   reading.isAnswered = true
+  reading.isOutOfRange = true
   return {
     topic,
     partition,
