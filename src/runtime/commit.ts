@@ -63,6 +63,7 @@ function cutOf(task: OpenTask): Cut {
   try {
     return {
       task,
+      streamTime: task.run.time.finished,
       offsets: task.run.queues.map((queue) => ({
         topic: queue.topic,
         partition: queue.partition,
@@ -131,4 +132,5 @@ function checkpointOf(shard: Shard, report: TransactionReport, parts: CommitPart
 function settleCut(cut: Cut): void {
   for (const { rows, shard } of cut.rows) shard.committed(rows)
   for (const { offset, topic } of cut.offsets) cut.task.committed.set(topic, offset)
+  cut.task.committedTime = cut.streamTime
 }

@@ -17,11 +17,14 @@ export interface OpenTask {
   progress: RestoreProgress | undefined
   /** Last committed next offset of each source topic; undefined before the first commit. */
   committed: Map<string, number>
+  /** Stream time at that commit: whatever comes later may be undone by a crash. */
+  committedTime: number
 }
 
 /** What one task contributes to a commit: its last cut. */
 export interface Cut {
   readonly task: OpenTask
+  readonly streamTime: number
   readonly offsets: readonly (TopicPartition & { offset: number; metadata: string })[]
   readonly rows: readonly { readonly shard: Shard; readonly rows: readonly CommittingRow[] }[]
 }

@@ -74,7 +74,8 @@ export function buildTask(owned: OwnedTask, sub: SubTopology, parts: OpeningPart
     run,
     state: 'restoring',
     progress: undefined,
-    committed: new Map()
+    committed: new Map(),
+    committedTime: Number.NEGATIVE_INFINITY
   }
 }
 
@@ -169,6 +170,7 @@ export async function positionTask(
       task.committed.set(queue.topic, found.offset)
       queue.streamTime = streamTimeOf(found.metadata)
       task.run.time.restore(queue.streamTime)
+      task.committedTime = task.run.time.finished
     }
   }
 }

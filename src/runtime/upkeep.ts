@@ -56,11 +56,12 @@ export class Upkeep {
   }
 
   // In slices, since whole windows may hold more rows than a commit should wait for. What is left
-  // is hidden already, and goes with the next commits.
+  // is hidden already, and goes with the next commits. Judged by committed time: after a crash,
+  // records that were not committed read these windows again.
   async #expire(tasks: readonly OpenTask[]): Promise<void> {
     let rowsLeft = expireRowsMax
     const shards = tasks.flatMap((task) => {
-      return task.shards.map((shard) => ({ shard, horizon: shard.horizon(task.run.time.finished) }))
+      return task.shards.map((shard) => ({ shard, horizon: shard.horizon(task.committedTime) }))
     })
     for (const { horizon, shard } of shards) {
       if (!Number.isFinite(horizon)) continue
