@@ -199,7 +199,7 @@ export function recordsOf(chunk: FetchedChunk, position: number): ReadRecord[] {
 export function taskOf(partition: number, ...topics: readonly string[]): TaskSpec {
   const subTopology = topics.join('+')
   const sources = topics.map((topic) => ({ topic, partition }))
-  return { id: `${subTopology}/${partition}`, subTopology, partition, sources, isStateful: true }
+  return { id: `${subTopology}/${partition}`, subTopology, partition, sources }
 }
 
 /** Fetches until a chunk of the partition comes, or fails after ten answers without one. */

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Assignment, AssignorMember } from './assignor.ts'
-import { assign, sharesSource } from './assignor.ts'
+import { areRivals, assign } from './assignor.ts'
+import { grantable } from './grants.ts'
 import type { TaskSpec } from './task-spec.ts'
 
 function task(subTopology: string, partition: number, topics = [subTopology]): TaskSpec {
   const sources = topics.map((topic) => ({ topic, partition }))
-  return { id: `${subTopology}/${partition}`, subTopology, partition, sources, isStateful: true }
+  return { id: `${subTopology}/${partition}`, subTopology, partition, sources }
 }
 
 function tasksOf(sizes: readonly number[]): TaskSpec[] {
@@ -202,11 +203,11 @@ test('two tasks that share a source are never both assigned, whoever knows what'
       const live = tasks.filter((one) => owners.has(one.id))
       for (const one of live) {
         assert.ok(members.find((m) => m.id === owners.get(one.id))?.knownTasks.has(one.id))
-        assert.ok(live.every((other) => other === one || !sharesSource(one, other)))
+        assert.ok(live.every((other) => other === one || !areRivals(one, other)))
       }
       for (const one of tasks) {
         const isKnown = members.some((m) => m.knownTasks.has(one.id))
-        const isBlocked = live.some((other) => sharesSource(one, other))
+        const isBlocked = live.some((other) => areRivals(one, other))
         assert.ok(!isKnown || isBlocked, `${one.id} could be assigned and is not`)
       }
     })
@@ -218,4 +219,17 @@ test('a large group is assigned in reasonable time', () => {
   const first = assign(settled(idsOf(256), tasks), tasks)
   const after = assign(settled(idsOf(257), tasks, first), tasks)
   assert.equal(after.get('m256')?.active.length, 7)
+})
+
+test('tasks that write one changelog are rivals, whatever they read', () => {
+  const changelogs = [{ topic: 'app-t-changelog', partition: 0 }]
+  const old = { ...task('a+t', 0, ['a']), changelogs }
+  const mended = { ...task('b+t', 0, ['b']), changelogs }
+  const members = [
+    member('m1', [old], { owned: [old.id], hash: 'old' }),
+    member('m2', [mended], { hash: 'new' })
+  ]
+  assert.deepEqual([...ownersOf(assign(members, [mended, old]))], [[old.id, 'm1']])
+  assert.deepEqual(grantable([mended], [old]), [])
+  assert.deepEqual(grantable([mended], []), [mended])
 })

@@ -4,7 +4,7 @@
 // members are balanced within one, over all tasks and then within each sub-topology. The same
 // input gives the same answer on every machine, whatever order it comes in.
 
-import type { TaskSpec } from './task-spec.ts'
+import { claimsOf, type TaskSpec } from './task-spec.ts'
 
 export interface AssignorMember {
   readonly id: string
@@ -27,9 +27,9 @@ export type Assignment = ReadonlyMap<string, MemberAssignment>
 /**
  * Assigns tasks to members.
  *
- * While topologies differ, a source partition stays with the grouping that has it: of tasks that
- * share one, only one is assigned, and a merged or split grouping starts when no member knows the
- * old one.
+ * While topologies differ, a partition stays with the grouping that has it: of tasks that share a
+ * source or a changelog, only one is assigned, and a merged, split or fed otherwise grouping starts
+ * when no member knows the old one.
  */
 export function assign(members: readonly AssignorMember[], tasks: readonly TaskSpec[]): Assignment {
   const shares = [...members].sort((a, b) => compareText(a.id, b.id)).map((m) => new Share(m))
@@ -42,11 +42,10 @@ export function assign(members: readonly AssignorMember[], tasks: readonly TaskS
   return new Map(shares.map((share) => [share.member.id, { active: share.taskIds() }]))
 }
 
-/** True when both read a partition of the same topic: never may both be owned at once. */
-export function sharesSource(a: TaskSpec, b: TaskSpec): boolean {
-  return a.sources.some((source) =>
-    b.sources.some((other) => sourceName(source) === sourceName(other))
-  )
+/** True when both read or both write one partition: never may both be owned at once. */
+export function areRivals(a: TaskSpec, b: TaskSpec): boolean {
+  const claims = claimsOf(b)
+  return claimsOf(a).some((claim) => claims.includes(claim))
 }
 
 /** The tasks one member holds while the assignment is being made. */
@@ -86,7 +85,7 @@ class Share {
   }
 }
 
-/** Tasks that may be assigned: known to a member, and of rivals for a source only the first. */
+/** Tasks that may be assigned: known to a member, and of rivals only the first. */
 function withoutRivals(
   tasks: readonly TaskSpec[],
   members: readonly AssignorMember[]
@@ -106,9 +105,9 @@ function withoutRivals(
   const taken = new Set<string>()
   const live: TaskSpec[] = []
   for (const { task } of inOrder) {
-    const sources = task.sources.map(sourceName)
-    if (sources.some((source) => taken.has(source))) continue
-    for (const source of sources) taken.add(source)
+    const claims = claimsOf(task)
+    if (claims.some((claim) => taken.has(claim))) continue
+    for (const claim of claims) taken.add(claim)
     live.push(task)
   }
   return live.sort(compareTasks)
@@ -187,10 +186,6 @@ function moveOne(shares: readonly Share[]): boolean {
     return true
   }
   return false
-}
-
-function sourceName(source: { readonly topic: string; readonly partition: number }): string {
-  return `${source.topic}/${source.partition}`
 }
 
 function compareTasks(a: TaskSpec, b: TaskSpec): number {

@@ -2,7 +2,7 @@
 import type { GroupDeclaration, TopicDeclaration } from './declarations.ts'
 import type { Problem } from './problems.ts'
 import type { TaskSpec } from './task-spec.ts'
-import type { SubTopology, Topology } from './topology.ts'
+import { changelogOf, type SubTopology, type Topology } from './topology.ts'
 
 export const defaultPartitions = 8
 
@@ -113,8 +113,7 @@ export const leaderTask: TaskSpec = {
   id: '~leader/0',
   subTopology: '~leader',
   partition: 0,
-  sources: [],
-  isStateful: false
+  sources: []
 }
 
 /** All tasks of a topology, the leader task included. */
@@ -127,7 +126,10 @@ export function taskSpecs(topology: Topology, plan: PartitionPlan): readonly Tas
         subTopology: sub.name,
         partition,
         sources: sub.sources.map((source) => ({ topic: source.name, partition })),
-        isStateful: sub.tables.length > 0
+        changelogs: sub.tables.map((table) => ({
+          topic: changelogOf(topology.app, table),
+          partition
+        }))
       })
     )
   )

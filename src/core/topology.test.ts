@@ -326,11 +326,11 @@ test('tasks: one for each partition, with the sources they read, and the leader'
   const topology = scene.topology()
   const specs = taskSpecs(topology, planPartitions(topology, new Map()))
   assert.deepEqual(
-    specs.map((task) => [task.id, task.isStateful, task.sources]),
+    specs.map((task) => [task.id, task.sources, task.changelogs]),
     [
-      ['a+t/0', true, [{ topic: 'a', partition: 0 }]],
-      ['a+t/1', true, [{ topic: 'a', partition: 1 }]],
-      [leaderTask.id, false, []]
+      ['a+t/0', [{ topic: 'a', partition: 0 }], [{ topic: 'app-t-changelog', partition: 0 }]],
+      ['a+t/1', [{ topic: 'a', partition: 1 }], [{ topic: 'app-t-changelog', partition: 1 }]],
+      [leaderTask.id, [], undefined]
     ]
   )
 })

@@ -2,7 +2,7 @@
 
 import type { AssignorMember } from '../../core/assignor.ts'
 import { assign } from '../../core/assignor.ts'
-import type { TaskSpec } from '../../core/task-spec.ts'
+import { claimsOf, type TaskSpec } from '../../core/task-spec.ts'
 import type { OwnedTask } from '../../port/transport.ts'
 import type { Database } from './database.ts'
 import { integer, text } from './database.ts'
@@ -135,7 +135,7 @@ function targetOf(
   return target
 }
 
-/** Tasks to give now: unowned, meant for a member that lives, and no rival reads their sources. */
+/** Tasks to give now: unowned, meant for a member that lives, and no rival has their partitions. */
 function grantsOf(
   { target, owners }: GroupState,
   members: readonly LiveMember[]
@@ -144,19 +144,16 @@ function grantsOf(
   if (wanted.length === 0) return []
   const living = new Set(members.map(({ id }) => id))
   const specs = tasksOf(members)
-  const read = new Set([...owners.keys()].flatMap((task) => sourcesOf(specs.get(task))))
+  const owned = [...owners.keys()].flatMap((task) => specs.get(task) ?? [])
+  const claimed = new Set(owned.flatMap(claimsOf))
   const grants: { readonly task: string; readonly member: string }[] = []
   for (const [task, member] of wanted) {
     const spec = specs.get(task)
     if (spec === undefined || !living.has(member)) continue
-    if (sourcesOf(spec).some((source) => read.has(source))) continue
+    if (claimsOf(spec).some((claim) => claimed.has(claim))) continue
     grants.push({ task, member })
   }
   return grants
-}
-
-function sourcesOf(task: TaskSpec | undefined): readonly string[] {
-  return task?.sources.map(({ topic, partition }) => `${topic}/${partition}`) ?? []
 }
 
 function tasksOf(members: readonly LiveMember[]): ReadonlyMap<string, TaskSpec> {

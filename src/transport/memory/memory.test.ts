@@ -133,7 +133,7 @@ test('after a crash nothing under way takes hold and nothing is answered', async
 test('a crashed member is gone when its session is over', async () => {
   const broker = brokerWith(1)
   const sources = [at]
-  const tasks = [{ id: 't/0', subTopology: 't', partition: 0, sources, isStateful: false }]
+  const tasks = [{ id: 't/0', subTopology: 't', partition: 0, sources }]
   const join = { group: 'g', topologyHash: 'h', tasks, heartbeatMs: 200, url: undefined }
   const [dying, living] = [createMemoryTransport(broker), createMemoryTransport(broker)]
   const first = await dying.coordinator()
