@@ -94,4 +94,5 @@ export type {
   Transport,
   TransportFeatures
 } from './port/transport.ts'
+export type { Log } from './runtime/log.ts'
 export type { TaskStatus, WorkerStatus } from './runtime/worker.ts'

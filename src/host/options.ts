@@ -5,6 +5,7 @@ import type { Duration } from '../core/duration.ts'
 import type { Clock } from '../port/clock.ts'
 import type { Store } from '../port/store.ts'
 import type { Transport } from '../port/transport.ts'
+import type { Log } from '../runtime/log.ts'
 import type { WorkerSettings } from '../runtime/settings.ts'
 
 /** What a transport of your own is made from. */
@@ -17,6 +18,8 @@ export interface TransportContext {
   readonly clock: Clock
   /** The option of that name. */
   readonly synchronous: 'normal' | 'full'
+  /** The worker's own log; silent for a program that only sends. */
+  readonly log: Log
 }
 
 /** Makes a transport of your own, not yet open. */

@@ -1,8 +1,9 @@
 // Which log an app talks to: chosen by the broker URL, loaded when it is first needed.
-import { TailraceError } from '../core/errors.ts'
+import { messageOf, TailraceError } from '../core/errors.ts'
 import { nearest } from '../core/problems.ts'
 import type { Clock } from '../port/clock.ts'
 import type { Transport } from '../port/transport.ts'
+import { type Log, silentLog } from '../runtime/log.ts'
 import type { MemoryBroker } from '../transport/memory/broker.ts'
 import type { ResolvedOptions, TransportContext } from './options.ts'
 
@@ -19,10 +20,11 @@ export class Transports {
 
   /** An open transport; whoever asked for it closes it. */
   async open(
-    options: Pick<ResolvedOptions, 'broker' | 'synchronous' | 'transport'>
+    options: Pick<ResolvedOptions, 'broker' | 'synchronous' | 'transport'>,
+    log: Log = silentLog
   ): Promise<Transport> {
     const { broker, synchronous } = options
-    const context = { broker, synchronous, app: this.#app, clock: this.#clock }
+    const context = { broker, synchronous, app: this.#app, clock: this.#clock, log }
     const transport = await (options.transport ?? ((one) => this.#choose(one)))(context)
     await transport.open()
     return transport
@@ -67,12 +69,15 @@ async function inMemory(
 }
 
 async function embedded(
-  { clock, synchronous }: TransportContext,
+  { clock, log, synchronous }: TransportContext,
   directory: string
 ): Promise<Transport> {
   if (directory === '') return refuse('embedded:', 'embedded')
   const { createEmbeddedTransport } = await import('../transport/embedded/index.ts')
-  return createEmbeddedTransport({ directory, clock, synchronous })
+  const onMaintenanceError = (error: unknown): void => {
+    log.warn({ err: error }, `the log's upkeep failed, and is tried again: ${messageOf(error)}`)
+  }
+  return createEmbeddedTransport({ directory, clock, synchronous, onMaintenanceError })
 }
 
 function parts(broker: string): { readonly scheme: string; readonly rest: string } {

@@ -119,8 +119,8 @@ export class Assembly {
   }
 
   async #openTransport(): Promise<void> {
-    const { options, transports } = this.#context
-    this.#transport = await transports.open(options)
+    const { log, options, transports } = this.#context
+    this.#transport = await transports.open(options, log)
     const problems = heartbeatProblems(this.#transport.features)
     if (problems.length > 0) await this.#transport.close()
     refuseAll('TAILRACE_CONFIG_INVALID', 'the transport', problems)

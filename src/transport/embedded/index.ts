@@ -35,6 +35,13 @@ export interface EmbeddedOptions {
    * price of a disk sync in each commit. @default 'normal'
    */
   readonly synchronous?: 'normal' | 'full'
+  /** False where another connection of this process does the log's own work. @default true */
+  readonly isMaintained?: boolean
+  /**
+   * Told when the log's own work fails: retention, compaction, bringing bytes to the disk. It is
+   * tried again; a failure that stays is told once.
+   */
+  readonly onMaintenanceError?: (error: unknown) => void
 }
 
 const features: TransportFeatures = {
@@ -71,8 +78,10 @@ class EmbeddedTransport implements Transport {
   #opening: Promise<void> | undefined
   #parts: Parts | undefined
 
-  constructor({ directory, clock = realClock, synchronous = 'normal' }: EmbeddedOptions) {
-    this.#options = { directory, clock, synchronous }
+  constructor(options: EmbeddedOptions) {
+    const { directory, clock = realClock, synchronous = 'normal' } = options
+    const { isMaintained = true, onMaintenanceError = () => undefined } = options
+    this.#options = { directory, clock, synchronous, isMaintained, onMaintenanceError }
     this.url = `embedded:${directory}`
     // The packed package holds JavaScript, the repository TypeScript: whichever this file is.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
@@ -90,8 +99,8 @@ class EmbeddedTransport implements Transport {
   async #open(): Promise<void> {
     try {
       const log = await openLog(this.#options)
-      const maintenance = new Maintenance(log)
-      maintenance.start()
+      const maintenance = new Maintenance(log, this.#options.onMaintenanceError)
+      if (this.#options.isMaintained) maintenance.start()
       this.#parts = { log, maintenance }
     } catch (error) {
       // What stood in the way may be mended: the next call tries again.

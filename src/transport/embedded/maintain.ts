@@ -1,6 +1,7 @@
 // What the log does in its own time: retention, compaction, bringing sealed bytes to the disk.
 
 import { randomUUID } from 'node:crypto'
+import { messageOf } from '../../core/errors.ts'
 import type { Cancel } from '../../port/clock.ts'
 import { systemMonotonicMs } from './boot.ts'
 import type { Topic } from './catalog.ts'
@@ -24,22 +25,35 @@ export class Maintenance {
   #cancel: Cancel | undefined
   #running: Promise<void> = Promise.resolve()
   #isStopped = false
+  readonly #onError: (error: unknown) => void
+  /** What failed last time: told once, and again when it has been well in between. */
+  #failure: string | undefined
 
-  constructor(log: Log) {
+  constructor(log: Log, onError: (error: unknown) => void) {
     this.#log = log
+    this.#onError = onError
   }
 
   start(): void {
     this.#cancel = this.#log.clock.schedule(everyMs, () => {
       const pass = this.#queue(() => this.#passIfMine())
-      // Nobody waits for this pass, and the next one comes: a full disk or a lost segment is met,
-      // and reported, by whoever writes or reads.
+      // Nobody waits for this pass, and the next one comes.
       void pass
-        .catch(() => {})
+        .then(
+          () => (this.#failure = undefined),
+          (error: unknown) => this.#tell(error)
+        )
         .finally(() => {
           if (!this.#isStopped) this.start()
         })
     })
+  }
+
+  #tell(error: unknown): void {
+    const failure = messageOf(error)
+    if (this.#isStopped || failure === this.#failure) return
+    this.#failure = failure
+    this.#onError(error)
   }
 
   /** Everything that can be deleted or compacted, at once. */

@@ -12,7 +12,9 @@ interface DoorArgument {
 /** Opens the log that `argument`, made by the transport of another thread, stands for. */
 export async function open(argument: string): Promise<Transport> {
   const { directory, synchronous }: DoorArgument = JSON.parse(argument)
-  const transport = createEmbeddedTransport({ directory, synchronous, clock: realClock })
+  // Heartbeats do not wait for a compaction, which the main thread's connection does.
+  const options = { directory, synchronous, clock: realClock, isMaintained: false }
+  const transport = createEmbeddedTransport(options)
   await transport.open()
   return transport
 }
