@@ -1,6 +1,7 @@
 // `send`: which topic is meant, what a text of the shell becomes, and what is refused.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { json } from '../core/codec.ts'
 import { type ErrorCode, hasCode, type TailraceError } from '../core/errors.ts'
@@ -35,7 +36,7 @@ function scene(t: TestContext) {
   const received = async (count: number): Promise<readonly Event[]> => {
     const worker = await app.start({ web: false })
     t.after(() => worker.stop())
-    while (seen.length < count) await new Promise((resolve) => setTimeout(resolve, 5))
+    while (seen.length < count) await sleep(5, undefined, t)
     await worker.stop()
     return seen
   }
