@@ -17,9 +17,15 @@ export type Shapes<Options> = { readonly [Name in keyof Required<Options>]: Shap
  */
 export function checkOptions(
   what: string,
-  given: object,
+  given: unknown,
   shapes: Readonly<Record<string, Shape>>
 ): void {
+  if (typeof given !== 'object' || given === null) {
+    refuseAll('TAILRACE_CONFIG_INVALID', what, [
+      { path: 'options', message: `are ${shown(given)}; expected an object` }
+    ])
+    return
+  }
   const names = Object.keys(shapes)
   const missing = names.filter(
     (name) => shapes[name]?.isNeeded && valueIn(given, name) === undefined
@@ -30,6 +36,14 @@ export function checkOptions(
       path: name,
       message: `is missing; expected ${shapes[name]?.expected}`
     }))
+  ])
+}
+
+/** @throws TAILRACE_CONFIG_INVALID when the last argument of a declaration is no function */
+export function checkFunction(what: string, given: unknown): void {
+  if (typeof given === 'function') return
+  refuseAll('TAILRACE_CONFIG_INVALID', what, [
+    { path: 'last argument', message: `is ${shown(given)}; expected the function that it runs` }
   ])
 }
 
@@ -63,6 +77,7 @@ function isSecret(name: string): boolean {
 }
 
 function shown(value: unknown): string {
+  if (value === undefined) return 'not there'
   if (typeof value === 'function') return 'a function'
   if (Array.isArray(value)) return 'an array'
   if (typeof value === 'object' && value !== null) return 'an object'

@@ -21,7 +21,7 @@ import { type Duration, durationMs } from '../core/duration.ts'
 import { EngineSlot } from '../core/engine.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
-import { checkOptions } from '../core/option-check.ts'
+import { checkFunction, checkOptions } from '../core/option-check.ts'
 import { agentShapes, eachShapes, taskShapes, timerShapes } from '../core/option-shapes.ts'
 import type { InputOf, OutputOf, Schema } from '../core/schema.ts'
 import { declarationOf, type Stream, streamHandle } from '../core/stream.ts'
@@ -193,6 +193,7 @@ export class App {
     uses: Uses<S, T, RD, O, KeyOf<S>, ValueOf<S>>,
     run: AgentFunction<S, T, RD, O, R>
   ): Agent<KeyInputOf<S>, ValueInputOf<S>, R, KeyOf<S>> {
+    checkOptions(`agent "${name}"`, uses, agentShapes)
     return this.#agent(name, uses, { kind: 'loop', run: run as never })
   }
 
@@ -211,6 +212,7 @@ export class App {
     uses: Uses<S, T, RD, O, KeyOf<S>, ValueOf<S>> & EachOptions,
     handle: EachFunction<S, T, RD, O, R>
   ): Agent<KeyInputOf<S>, ValueInputOf<S>, [R] extends [void] ? never : R, KeyOf<S>> {
+    checkOptions(`agent "${name}"`, uses, eachShapes)
     const { timeout } = uses
     const timeoutMs =
       timeout === undefined ? undefined : durationMs(timeout, `"timeout" of ${name}`)
@@ -222,8 +224,7 @@ export class App {
     uses: Uses<AgentSource, TableParts, TableParts, OutputParts, never, never>,
     body: AgentBody
   ): Agent<KI, VI, R, K> {
-    const shapes = body.kind === 'each' ? eachShapes : agentShapes
-    checkOptions(`agent "${name}"`, uses, shapes)
+    checkFunction(`agent "${name}"`, body.run)
     const { agent, addSink } = this.#declaration.agent(
       name,
       {
@@ -249,6 +250,7 @@ export class App {
     run: (context: { readonly signal: AbortSignal }) => unknown
   ): void {
     checkOptions(`timer "${name}"`, options, timerShapes)
+    checkFunction(`timer "${name}"`, run)
     const everyMs = durationMs(options.every, `"every" of timer "${name}"`)
     if (everyMs < 1) refuse(`"every" of timer "${name}" must be at least 1 ms`)
     this.#declaration.timer({
@@ -270,6 +272,7 @@ export class App {
     run: (context: { readonly signal: AbortSignal }) => unknown
   ): void {
     checkOptions(`task "${name}"`, options, taskShapes)
+    checkFunction(`task "${name}"`, run)
     this.#declaration.task({ name, onLeader: options.onLeader ?? false, run })
   }
 
