@@ -3,7 +3,7 @@
 import { hasCode, TailraceError } from '../core/errors.ts'
 import { type Clock, pause } from '../port/clock.ts'
 import type { Transport } from '../port/transport.ts'
-import { type CommitParts, commitTasks, UnencodableTask } from './commit.ts'
+import { type CommitParts, commitTasks, UnencodableTasks } from './commit.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Intake } from './intake.ts'
 import type { OpenTask } from './open-task.ts'
@@ -161,14 +161,17 @@ export class CommitLoop {
       return
     }
     counters.restarts++
-    this.#restartsInARow++
+    const failed = error instanceof UnencodableTasks ? error.tasks : noTasks
+    const cause = error instanceof UnencodableTasks ? error.cause : error
+    // Tasks that now look for what failed them get on: it is no failure without end.
+    const getsOn = failed.length > 0 && !failed.some(({ run }) => run.isCareful)
+    if (!getsOn) this.#restartsInARow++
     if (this.#restartsInARow > restartsMax) {
-      onFatal(error instanceof UnencodableTask ? error.cause : error)
+      onFatal(cause)
       return
     }
-    const careful = error instanceof UnencodableTask ? error.task : undefined
     // Before anything is awaited: nothing of theirs may get into the next transaction.
-    set.suspendAll(careful, error instanceof UnencodableTask ? error.cause : error)
+    set.suspendAll(failed, cause)
     await this.#sender?.close().catch(() => undefined)
     await this.#reopenSender()
     set.resumeAll()
@@ -190,6 +193,8 @@ export class CommitLoop {
     }
   }
 }
+
+const noTasks: readonly OpenTask[] = []
 
 // Trying again meets the same wall: the worker stops, and the log is the truth at the next start.
 function isHopeless(error: unknown): boolean {

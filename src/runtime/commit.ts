@@ -20,21 +20,23 @@ export interface CommitParts {
   readonly within: <T>(work: Promise<T>) => Promise<T>
 }
 
-/** A commit that cannot succeed because of what one task wrote. */
-export class UnencodableTask extends Error {
-  override readonly name: string = 'UnencodableTask'
-  readonly task: OpenTask
+/** A commit that cannot succeed because of what some of its tasks wrote. */
+export class UnencodableTasks extends Error {
+  override readonly name: string = 'UnencodableTasks'
+  readonly tasks: readonly OpenTask[]
 
-  constructor(task: OpenTask, cause: unknown) {
-    super(`what task ${task.owned.task} wrote cannot be committed`, { cause })
-    this.task = task
+  /** `cause` is what the first of them failed with. */
+  constructor(tasks: readonly OpenTask[], cause: unknown) {
+    const ids = tasks.map((task) => task.owned.task).join(', ')
+    super(`what was written by ${ids} cannot be committed`, { cause })
+    this.tasks = tasks
   }
 }
 
 /**
  * Commits what the tasks have finished. Returns those that are no longer ours.
  *
- * @throws UnencodableTask before anything was written; anything else leaves the outcome unknown
+ * @throws UnencodableTasks before anything was written; anything else leaves the outcome unknown
  */
 export async function commitTasks(
   tasks: readonly OpenTask[],
@@ -42,7 +44,7 @@ export async function commitTasks(
   parts: CommitParts
 ): Promise<readonly OpenTask[]> {
   sender.check()
-  const cuts = tasks.filter(hasProgress).map(cutOf)
+  const cuts = cutsOf(tasks.filter(hasProgress))
   if (cuts.length === 0) return []
   for (const cut of cuts) appendCut(cut, sender, parts)
   sender.seal()
@@ -59,21 +61,36 @@ export async function commitTasks(
   return cuts.filter((cut) => fenced.has(cut.task.owned.task)).map((cut) => cut.task)
 }
 
-function cutOf(task: OpenTask): Cut {
-  try {
-    return {
-      task,
-      streamTime: task.run.time.finished,
-      offsets: task.run.queues.map((queue) => ({
-        topic: queue.topic,
-        partition: queue.partition,
-        offset: queue.position,
-        metadata: metadataOf(queue.streamTime)
-      })),
-      rows: task.shards.map((shard) => ({ shard, rows: shard.freeze() }))
+// All of them are tried: tasks that fail one after the other would each cost a restart of all.
+function cutsOf(tasks: readonly OpenTask[]): readonly Cut[] {
+  const cuts: Cut[] = []
+  const failed: { readonly task: OpenTask; readonly error: unknown }[] = []
+  for (const task of tasks) {
+    try {
+      cuts.push(cutOf(task))
+    } catch (error) {
+      failed.push({ task, error })
     }
-  } catch (error) {
-    throw new UnencodableTask(task, error)
+  }
+  const [first] = failed
+  if (first === undefined) return cuts
+  throw new UnencodableTasks(
+    failed.map(({ task }) => task),
+    first.error
+  )
+}
+
+function cutOf(task: OpenTask): Cut {
+  return {
+    task,
+    streamTime: task.run.time.finished,
+    offsets: task.run.queues.map((queue) => ({
+      topic: queue.topic,
+      partition: queue.partition,
+      offset: queue.position,
+      metadata: metadataOf(queue.streamTime)
+    })),
+    rows: task.shards.map((shard) => ({ shard, rows: shard.freeze() }))
   }
 }
 

@@ -243,7 +243,7 @@ export class TaskRun implements StepOwner {
   }
 
   #routeDone(open: OpenRecord): void {
-    if (this.#isCareful(open)) {
+    if (this.#isChecked(open)) {
       try {
         this.#parts.journal.checkWrites()
       } catch (error) {
@@ -254,10 +254,17 @@ export class TaskRun implements StepOwner {
     toNextRoute(open)
   }
 
-  #isCareful(open: OpenRecord): boolean {
+  #isChecked(open: OpenRecord): boolean {
     if (this.carefulUntil === undefined) return false
     const { cursor, topic } = open.inflow.queue
     return cursor.offset < (this.carefulUntil.get(topic) ?? 0)
+  }
+
+  /** True while records are replayed among which is one that failed a commit. */
+  get isCareful(): boolean {
+    const until = this.carefulUntil
+    if (until === undefined) return false
+    return this.#queues.some((queue) => queue.position < (until.get(queue.topic) ?? 0))
   }
 
   #finish(open: OpenRecord): void {

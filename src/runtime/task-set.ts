@@ -230,16 +230,13 @@ export class TaskSet {
   }
 
   /** Every task ends; each begins again at its last commit when `resumeAll` is called. */
-  suspendAll(careful: OpenTask | undefined, cause: unknown): void {
+  suspendAll(failed: readonly OpenTask[], cause: unknown): void {
     const { log } = this.#parts.dispatcher
     log.warn({ err: cause }, `tasks begin again at their last commit: ${messageOf(cause)}`)
     const { tasks } = this
     for (const task of tasks) {
-      if (task === careful) {
-        // It looks for what failed it: until there, writes are checked as they are accepted.
-        const until = task.run.queues.map((queue) => [queue.topic, queue.position] as const)
-        this.#careful.set(task.owned.task, new Map(until))
-      }
+      const until = carefulUntil(task, failed.includes(task))
+      if (until !== undefined) this.#careful.set(task.owned.task, until)
       this.drop(task)
     }
     this.#suspended = tasks.map((task) => task.owned)
@@ -254,4 +251,14 @@ export class TaskSet {
       if (!this.#slots.has(owned.task)) this.#open(owned)
     }
   }
+}
+
+// A task looks for what failed it: until there, writes are checked as they are accepted. One that
+// has not found it yet when all begin again goes on looking.
+function carefulUntil(
+  { run }: OpenTask,
+  hasFailed: boolean
+): ReadonlyMap<string, number> | undefined {
+  if (!hasFailed) return run.isCareful ? run.carefulUntil : undefined
+  return new Map(run.queues.map((queue) => [queue.topic, queue.position]))
 }

@@ -31,7 +31,7 @@ test('a refused release is tried again after a pause, and the task moves in the 
   }
   const error = new TailraceError('TAILRACE_TRANSPORT_UNAVAILABLE', 'the test broke it')
   let refusals = 0
-  // Bounded, so that a loop that asks without a pause fails this test instead of hanging it.
+  // Bounded, so that a loop without a pause fails this test instead of hanging it.
   const faults = (operation: string): { error: Error } | undefined =>
     operation === 'group.release' && log.clock.monotonic() < 1_500 && ++refusals < 1_000
       ? { error }

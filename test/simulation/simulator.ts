@@ -1,49 +1,26 @@
 // Several workers on one log, time that jumps, and a seed that decides what goes wrong when.
 import { createHash } from 'node:crypto'
-import { hasCode, TailraceError } from 'tailrace'
-import { type Fault, TestDisk, TestLog, TestWorker } from 'tailrace/testing'
-import { differences } from './compare.ts'
+import { hasCode } from 'tailrace'
+import { TestDisk, TestLog, TestWorker } from 'tailrace/testing'
+import { differences, sourceTopics, torn } from './compare.ts'
+import { calm, commitTimeoutMs, Faults, type Sometimes, type Victim } from './faults.ts'
 import { Random } from './random.ts'
-import { simulatedApp, type SimulatedApp, type Weather } from './topology.ts'
+import { type Deed, type Order, recordBytesMax } from './topology.ts'
+import { simulatedApp, type SimulatedApp } from './topology.ts'
 
 /** How to read a trace: one line per step, `time  letter  detail`. */
 export const readingKey = [
   'reading key: milliseconds, then',
-  '  S order sent        P poison sent      J worker starts     L worker leaves',
-  '  K worker is killed  D its disk is lost F worker is frozen  C its wall clock jumps',
-  '  B a log breaks for  E worker ended     . time alone passes'
+  '  S order sent        P poison sent       Q probe sent        . time alone passes',
+  '  J worker starts     L worker leaves     K worker is killed  E worker ended',
+  '  D its disk is lost  F worker is frozen  C its clock jumps   B the log breaks for',
+  '  M log is compacted'
 ].join('\n')
-
-/** What can go wrong; each must have happened over all seeds. */
-export const kinds = [
-  'crash',
-  'crash in a commit',
-  'disk lost',
-  'disk kept',
-  'leave',
-  'join',
-  'freeze within the session',
-  'freeze beyond the session',
-  'clock jump',
-  'operation delayed',
-  'operation failed',
-  'commit failed, known',
-  'commit failed, unknown',
-  'commit restarted all tasks',
-  'event thrown back',
-  'event waited',
-  'poison',
-  'late event',
-  'worker died of a fault'
-] as const
-
-export type Kind = (typeof kinds)[number]
-export type Sometimes = Map<Kind, number>
 
 export interface Outcome {
   readonly trace: readonly string[]
   /** Of the trace and of everything that is in the log. */
-  readonly hash: string
+  readonly digest: string
   /** Empty when all is as the oracle says. */
   readonly problems: readonly string[]
 }
@@ -54,12 +31,17 @@ interface Node {
   readonly parts: SimulatedApp
   readonly crashed: PromiseWithResolvers<void>
   isCrashed: boolean
+  /** What its start ended with. */
+  failed: { readonly error: unknown } | undefined
 }
 
 const stepsMax = 60
 const workersMax = 4
 const settleLimitMs = 240_000
 const users = ['ann', 'bob', 'cy', 'dee', 'eve', 'fay', 'gil', 'hal', 'ida', 'jo']
+const passes = [1, 7, 30, 90, 110, 250, 700]
+/** Older than any order: a probe must not move stream time, which the oracle takes from orders. */
+const probeAgeMs = 100_000
 
 export function simulate(seed: number, sometimes: Sometimes): Promise<Outcome> {
   return new Simulation(seed, sometimes).run()
@@ -67,37 +49,52 @@ export function simulate(seed: number, sometimes: Sometimes): Promise<Outcome> {
 
 class Simulation {
   readonly #random: Random
-  readonly #sometimes: Sometimes
+  readonly #faults: Faults
   readonly #log: TestLog
   readonly #nodes = new Map<string, Node>()
   readonly #disks = new Map<string, TestDisk>()
   readonly #trace: string[] = []
   readonly #problems: string[] = []
-  readonly #input: SimulatedApp
-  /** Share of operations, and of events, that go wrong; zero at the end. */
-  #faultShare: number
-  #weatherShare: number
+  readonly #input: SimulatedApp = simulatedApp(calm)
+  readonly #committed = new Map<string, number>()
   #brokenUntilMs = 0
-  #nextOrder = 1
+  #nextId = 1
 
   constructor(seed: number, sometimes: Sometimes) {
     this.#random = new Random(seed)
-    this.#sometimes = sometimes
     this.#log = new TestLog({ random: this.#random.fork().next })
-    this.#faultShare = this.#random.pick([0, 0.002, 0.01, 0.03]) ?? 0
-    this.#weatherShare = this.#random.pick([0, 0.02, 0.1]) ?? 0
-    const calm: Weather = { maybeThrow: () => undefined, maybeWait: () => undefined }
-    this.#input = simulatedApp(calm)
+    const shares = {
+      operations: this.#random.pick([0, 0.002, 0.01, 0.03]) ?? 0,
+      events: this.#random.pick([0, 0.02, 0.1]) ?? 0
+    }
+    const isBroken = (): boolean => this.#log.clock.monotonic() < this.#brokenUntilMs
+    this.#faults = new Faults(shares, sometimes, isBroken)
+    this.#watchCommits()
   }
 
   async run(): Promise<Outcome> {
     this.#join()
     await this.#pass(this.#random.whole(0, 600))
     const steps = this.#random.whole(stepsMax / 3, stepsMax)
-    for (let step = 0; step < steps; step++) await this.#step()
+    for (let step = 0; step < steps && this.#problems.length === 0; step++) await this.#step()
     await this.#calmDown()
-    const trace = this.#trace
-    return { trace, hash: this.#hash(), problems: this.#problems }
+    return { trace: this.#trace, digest: this.#digest(), problems: this.#problems }
+  }
+
+  // What the log refuses is known to nobody else.
+  #watchCommits(): void {
+    const { broker } = this.#log
+    const commit = broker.commit.bind(broker)
+    broker.commit = (transaction) => {
+      try {
+        const report = commit(transaction)
+        if (report.fenced.length > 0) this.#faults.count('commit of a task that another owns')
+        return report
+      } catch (error) {
+        this.#faults.count('commit of a producer that was replaced')
+        throw error
+      }
+    }
   }
 
   async #step(): Promise<void> {
@@ -110,70 +107,104 @@ class Simulation {
     else if (draw < 0.25) this.#freeze()
     else if (draw < 0.28) this.#jump()
     else if (draw < 0.32) this.#breakLog()
-    await this.#pass(random.pick([1, 7, 30, 90, 110, 250, 700]) ?? 1)
+    else if (draw < 0.34) this.#compact()
+    await this.#pass(random.chance(0.01) ? 35_000 : (random.pick(passes) ?? 1))
+    this.#checkOffsets()
+    if (random.chance(0.15)) this.#problems.push(...torn(this.#log))
   }
 
   #send(): void {
     const random = this.#random
     const key = random.pick(users) ?? 'ann'
-    const { orders } = this.#input
-    const timestamp = this.#log.clock.now() - random.pick([0, 0, 0, 20, 600, 1_800, 4_000])!
-    if (random.chance(0.02)) {
-      const offset = this.#log.append(orders, { key, value: '{broken', timestamp })
-      this.#say('P', `${key} offset ${offset}`)
-      this.#count('poison')
+    const now = this.#log.clock.now()
+    if (random.chance(0.15)) {
+      const id = this.#nextId++
+      const value = JSON.stringify({ id })
+      this.#log.append(this.#input.probes, { key, value, timestamp: now - probeAgeMs })
+      this.#say('Q', `${id} ${key}`)
       return
     }
-    const id = this.#nextOrder++
-    const account = `a${random.whole(1, 6)}`
-    const value = JSON.stringify({ id, account, amount: random.whole(1, 9) })
-    this.#log.append(orders, { key, value, timestamp })
-    this.#say('S', `${id} ${key} ${account} ${timestamp - this.#log.clock.now()}`)
+    const timestamp = now - (random.pick([0, 0, 0, 20, 600, 1_800, 4_000]) ?? 0)
+    if (random.chance(0.02)) {
+      const offset = this.#log.append(this.#input.orders, { key, value: '{broken', timestamp })
+      this.#say('P', `${key} offset ${offset}`)
+      this.#faults.count('order that is unreadable')
+      return
+    }
+    const order = this.#order()
+    this.#log.append(this.#input.orders, { key, value: JSON.stringify(order), timestamp })
+    this.#say('S', `${order.id} ${key} ${order.account} ${order.deed} ${timestamp - now}`)
+  }
+
+  #order(): Order {
+    const random = this.#random
+    const deed: Deed = random.chance(0.8)
+      ? 'plain'
+      : (random.pick(['curse', 'skip', 'drop', 'small'] as const) ?? 'plain')
+    const isHeavy = random.chance(0.01)
+    if (deed === 'curse') this.#faults.count('order that is cursed')
+    if (deed === 'skip') this.#faults.count('order that is skipped')
+    if (isHeavy) this.#faults.count('row too large to commit')
+    return {
+      id: this.#nextId++,
+      account: `a${random.whole(1, 6)}`,
+      amount: random.whole(1, 9),
+      deed,
+      note: isHeavy ? recordBytesMax + 1 : random.whole(0, 40)
+    }
   }
 
   #join(): void {
     if (this.#nodes.size >= workersMax) return
     const names = Array.from({ length: workersMax }, (_, index) => `w${index + 1}`)
     const name = this.#random.pick(names.filter((one) => !this.#nodes.has(one))) ?? 'w1'
+    const node = this.#newNode(name, this.#random.fork())
+    this.#nodes.set(name, node)
+    this.#say('J', name)
+    this.#faults.count('join')
+    node.worker.start().catch((error: unknown) => {
+      node.failed = { error }
+    })
+  }
+
+  #newNode(name: string, random: Random): Node {
     const disk = this.#disks.get(name) ?? new TestDisk()
     this.#disks.set(name, disk)
-    const random = this.#random.fork()
-    let worker: TestWorker | undefined
-    const parts = simulatedApp(this.#weather(random, () => worker))
-    worker = new TestWorker(parts.app, {
+    const victim: Victim = {
+      random,
+      crash: () => this.#crash(node),
+      pause: (ms) => worker.clock.pause(ms)
+    }
+    const parts = simulatedApp(this.#faults.weather(() => victim))
+    const worker = new TestWorker(parts.app, {
       log: this.#log,
       disk,
       instanceId: name,
       random: random.next,
-      settings: { commitTimeoutMs: 4_000, drainTimeoutMs: 500, shutdownTimeoutMs: 1_000 },
-      faults: (operation) => {
-        if (operation === 'transaction.end') this.#crashSometimes(node, random)
-        return this.#faultOf(operation, random)
+      settings: {
+        commitIntervalMs: random.pick([20, 100, 400]) ?? 100,
+        commitTimeoutMs,
+        drainTimeoutMs: 500,
+        shutdownTimeoutMs: 1_000,
+        taskIdleMs: random.pick([0, 0, 30]) ?? 0,
+        // Small ones: rows leave the cache, queues are paused, state left behind is deleted.
+        cacheBytesMax: random.pick([64 * 1_048_576, 3_000]) ?? 3_000,
+        queueRecordsMax: random.pick([10_000, 4]) ?? 4,
+        stateCleanupMs: random.pick([600_000, 1_500]) ?? 1_500,
+        recordBytesMax
       },
-      diskDelay: async () => {
-        if (random.chance(0.3)) await worker?.clock.pause(random.whole(0, 40))
-      }
+      faults: (operation) => this.#faults.of(operation, victim),
+      diskDelay: this.#faults.disk(() => victim)
     })
     const node: Node = {
       name,
       worker,
       parts,
       crashed: Promise.withResolvers(),
-      isCrashed: false
+      isCrashed: false,
+      failed: undefined
     }
-    this.#nodes.set(name, node)
-    this.#say('J', name)
-    this.#count('join')
-    // Whether its start succeeds is told by `ended`.
-    worker.start().catch(() => undefined)
-  }
-
-  // Before the commit takes hold, or after it and before anybody hears of it.
-  #crashSometimes(node: Node, random: Random): void {
-    if (!random.chance(this.#faultShare / 4)) return
-    this.#count('crash in a commit')
-    if (random.chance(0.5)) this.#crash(node)
-    else queueMicrotask(() => this.#crash(node))
+    return node
   }
 
   #crash(node: Node): void {
@@ -184,56 +215,23 @@ class Simulation {
     this.#say('K', node.name)
   }
 
-  #weather(random: Random, worker: () => TestWorker | undefined): Weather {
-    return {
-      maybeThrow: () => {
-        if (!random.chance(this.#weatherShare)) return
-        this.#count('event thrown back')
-        throw new Error('weather')
-      },
-      maybeWait: () => {
-        if (!random.chance(this.#weatherShare)) return undefined
-        this.#count('event waited')
-        return worker()?.clock.pause(random.whole(0, 150))
-      }
-    }
-  }
-
-  #faultOf(operation: string, random: Random): Fault | undefined {
-    const isBroken = this.#log.clock.monotonic() < this.#brokenUntilMs
-    if (!isBroken && !random.chance(this.#faultShare)) return undefined
-    if (!isBroken && random.chance(0.6)) {
-      this.#count('operation delayed')
-      return { delayMs: random.whole(0, 300) }
-    }
-    // Beats and waits are asked often; the others would end most workers at once.
-    if (!breakable.has(operation)) return undefined
-    const isAfter = random.chance(0.5)
-    this.#count('operation failed')
-    if (operation === 'transaction.end') {
-      this.#count(isAfter ? 'commit failed, unknown' : 'commit failed, known')
-    }
-    const error = new TailraceError('TAILRACE_TRANSPORT_UNAVAILABLE', `${operation} was broken`)
-    return { error, isAfter }
-  }
-
   #kill(): void {
     const node = this.#random.pick([...this.#nodes.values()])
     if (node === undefined) return
     this.#crash(node)
     this.#forget(node)
-    this.#count('crash')
-    if (!this.#random.chance(0.3)) return this.#count('disk kept')
+    this.#faults.count('crash')
+    if (!this.#random.chance(0.3)) return this.#faults.count('disk kept')
     this.#disks.delete(node.name)
     this.#say('D', node.name)
-    this.#count('disk lost')
+    this.#faults.count('disk lost')
   }
 
   async #leave(): Promise<void> {
     const node = this.#random.pick([...this.#nodes.values()])
     if (node === undefined || node.worker.status().state !== 'running') return
     this.#say('L', node.name)
-    this.#count('leave')
+    this.#faults.count('leave')
     const stopped = node.worker.runtime.stop({ reason: 'the simulation' })
     await this.#log.clock.settle(Promise.race([stopped, node.crashed.promise]))
     this.#forget(node)
@@ -245,15 +243,16 @@ class Simulation {
     const forMs = this.#random.pick([50, 400, 2_000, 3_500, 7_000]) ?? 50
     node.worker.freeze(forMs)
     this.#say('F', `${node.name} ${forMs}`)
-    this.#count(forMs > 3_000 ? 'freeze beyond the session' : 'freeze within the session')
+    this.#faults.count(forMs > 3_000 ? 'freeze beyond the session' : 'freeze within the session')
   }
 
   #jump(): void {
     const node = this.#random.pick([...this.#nodes.values()])
     const byMs = this.#random.whole(-600_000, 600_000)
-    node?.worker.clock.jump(byMs)
-    this.#say('C', `${node?.name} ${byMs}`)
-    this.#count('clock jump')
+    if (node === undefined) return
+    node.worker.clock.jump(byMs)
+    this.#say('C', `${node.name} ${byMs}`)
+    this.#faults.count('clock jump')
   }
 
   #breakLog(): void {
@@ -262,60 +261,79 @@ class Simulation {
     this.#say('B', String(forMs))
   }
 
+  #compact(): void {
+    this.#log.broker.maintain(true)
+    this.#say('M', '')
+    this.#faults.count('log compacted')
+  }
+
   async #pass(ms: number): Promise<void> {
     this.#say('.', String(ms))
     await this.#log.clock.advance(ms)
     for (const node of [...this.#nodes.values()]) {
-      const { ended } = node.worker
+      const ended = node.worker.ended ?? node.failed
       if (node.isCrashed) this.#forget(node)
-      if (ended === undefined) continue
-      this.#say('E', `${node.name} ${messageOf(ended.error)}`)
+      if (node.isCrashed || ended === undefined) continue
+      this.#say('E', `${node.name} ${String(ended.error).split('\n')[0]}`)
       if (!isExpected(ended.error)) this.#problems.push(`${node.name}: ${stackOf(ended.error)}`)
-      this.#count('worker died of a fault')
-      node.worker.crash()
+      this.#faults.count('worker died of a fault')
+      this.#crash(node)
       this.#forget(node)
     }
   }
 
   #forget(node: Node): void {
-    this.#addCounters(node)
+    const { late, restarts } = node.worker.status().counters
+    if (restarts > 0) this.#faults.count('commit restarted all tasks')
+    if (late > 0) this.#faults.count('late event')
     this.#nodes.delete(node.name)
   }
 
-  #addCounters({ worker }: Node): void {
-    const { late, restarts } = worker.status().counters
-    if (restarts > 0) this.#count('commit restarted all tasks')
-    if (late > 0) this.#count('late event')
+  // A worker that was fenced must never take a group back.
+  #checkOffsets(): void {
+    for (const topic of sourceTopics) {
+      for (let partition = 0; partition < 4; partition++) {
+        const [found] = this.#log.broker.committed('sim', [{ topic, partition }])
+        const name = `${topic}/${partition}`
+        const before = this.#committed.get(name) ?? 0
+        const now = found?.offset ?? 0
+        if (now < before) this.#problems.push(`${name} went back from ${before} to ${now}`)
+        this.#committed.set(name, now)
+      }
+    }
   }
 
   // Faults are over: what is left must come right by itself.
   async #calmDown(): Promise<void> {
-    this.#faultShare = 0
-    this.#weatherShare = 0
-    this.#brokenUntilMs = 0
+    this.#faults.end()
+    // What is frozen or delayed longest is over then.
+    await this.#pass(8_000)
     const until = this.#log.clock.monotonic() + settleLimitMs
-    const topics = ['orders', 'audit', 'sim-by-account-repartition']
     do {
       if (this.#nodes.size === 0) this.#join()
       await this.#pass(500)
-    } while (!this.#isCalm(topics) && this.#log.clock.monotonic() < until)
-    if (!this.#isCalm(topics)) this.#problems.push(this.#stuck(topics))
+    } while (!this.#isCalm() && this.#log.clock.monotonic() < until)
+    if (this.#isCalm()) await this.#compare()
+    else this.#problems.push(this.#stuck(), ...torn(this.#log))
+    for (const node of [...this.#nodes.values()]) {
+      this.#crash(node)
+      this.#forget(node)
+    }
+  }
+
+  async #compare(): Promise<void> {
     // The store is written after the log.
     await this.#pass(200)
     const nodes = [...this.#nodes.values()]
     // Disks take their time here too.
     this.#problems.push(...(await this.#log.clock.settle(differences(this.#log, nodes))))
-    for (const node of nodes) {
-      node.worker.crash()
-      this.#forget(node)
-    }
   }
 
   // A worker that was given up and does not know it yet is ready, and answers from the past.
-  #isCalm(topics: readonly string[]): boolean {
+  #isCalm(): boolean {
     const { members, unowned } = this.#log.broker.group('sim').view()
     return (
-      this.#log.isCommitted('sim', topics) &&
+      this.#log.isCommitted('sim', sourceTopics) &&
       unowned.length === 0 &&
       members.length === this.#nodes.size &&
       [...this.#nodes.values()].every(({ worker }) => {
@@ -327,21 +345,19 @@ class Simulation {
     )
   }
 
-  #stuck(topics: readonly string[]): string {
-    const committed = topics.map((topic) => `${topic} ${this.#log.isCommitted('sim', [topic])}`)
+  #stuck(): string {
+    const committed = sourceTopics.map((topic) => {
+      return `${topic} ${this.#log.isCommitted('sim', [topic])}`
+    })
     const dumps = [...this.#nodes.values()].map(({ worker }) => worker.runtime.dump())
     return [`not calm after ${settleLimitMs} ms: committed: ${committed}`, ...dumps].join('\n')
   }
 
-  #count(kind: Kind): void {
-    this.#sometimes.set(kind, (this.#sometimes.get(kind) ?? 0) + 1)
-  }
-
   #say(letter: string, detail: string): void {
-    this.#trace.push(`${String(this.#log.clock.monotonic()).padStart(7)}  ${letter}  ${detail}`)
+    this.#trace.push(`${this.#log.clock.monotonic().toFixed(3).padStart(11)}  ${letter}  ${detail}`)
   }
 
-  #hash(): string {
+  #digest(): string {
     const hash = createHash('sha256')
     for (const line of this.#trace) hash.update(line)
     for (const { name } of this.#log.broker.topics()) {
@@ -353,30 +369,12 @@ class Simulation {
   }
 }
 
-const breakable: ReadonlySet<string> = new Set([
-  'transaction.end',
-  'transaction.open',
-  'transaction.begin',
-  'fetch',
-  'fetch.open',
-  'group.beat',
-  'group.changed',
-  'group.release',
-  'admin.committed',
-  'admin.ranges',
-  'admin.deleteRecords'
-])
-
 function isExpected(error: unknown): boolean {
   return (
     error === undefined ||
     hasCode(error, 'TAILRACE_TRANSPORT_UNAVAILABLE') ||
     hasCode(error, 'TAILRACE_TRANSPORT_FENCED')
   )
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function stackOf(error: unknown): string {
