@@ -1,5 +1,6 @@
 // Data plane. Fetched records of one partition that wait for their task; bounded, parsed lazily.
 import { BatchCursor } from '../core/batch-cursor.ts'
+import { TailraceError } from '../core/errors.ts'
 import type { FetchedChunk, TopicPartition } from '../port/transport.ts'
 
 export class PartitionQueue implements TopicPartition {
@@ -71,7 +72,7 @@ export class PartitionQueue implements TopicPartition {
         this.cursor.reset(chunk.bytes, this.position)
         this.#isInChunk = true
       }
-      if (this.cursor.next()) {
+      if (this.#next()) {
         this.#isLoaded = true
         return true
       }
@@ -80,6 +81,17 @@ export class PartitionQueue implements TopicPartition {
       this.#isInChunk = false
       // Gaps that compaction left at the end of a chunk hold nothing to wait for.
       this.position = Math.max(this.position, chunk.nextOffset)
+    }
+  }
+
+  // A cursor sees bytes alone: which partition they are of is known here.
+  #next(): boolean {
+    try {
+      return this.cursor.next()
+    } catch (error) {
+      if (!(error instanceof TailraceError)) throw error
+      const { partition, topic } = this
+      throw error.within(`"${topic}" partition ${partition}`, { topic, partition })
     }
   }
 

@@ -1,6 +1,8 @@
 // The next record to read is gone from the log: never skipped in silence. The policy decides, and
 // what is lost is counted; a position beyond the log, which was cut or made anew, is the same.
 import assert from 'node:assert/strict'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type App, hasCode, type Topic } from 'tailrace'
 import { z } from 'zod'
 import { type EmbeddedLog, onLog, until } from './embedded-log.ts'
@@ -108,4 +110,24 @@ onLog('a topic made anew is read from its beginning, not from the old offset', a
   const again = await log.start(app)
   await log.settled(again, 'in')
   assert.deepEqual(seen, [0, 1, 2, 100, 101, 102, 103, 104])
+})
+
+onLog('bytes that do not match their checksum end the worker; nothing is skipped', async (log) => {
+  await log.create('in')
+  await log.put('in', numbers(0, 3))
+  await log.put('in', numbers(3, 6))
+  const segments = log.place('log/segments')
+  for (const name of await readdir(segments, { recursive: true })) {
+    const path = join(segments, name)
+    if (!(await stat(path)).isFile()) continue
+    const bytes = await readFile(path)
+    // The value of the last record.
+    const at = bytes.lastIndexOf('5')
+    if (at >= 0) await writeFile(path, bytes.fill('6', at, at + 1))
+  }
+  const { app, seen } = reading(log, 'earliest')
+  const error = await log.endOf(app)
+  assert.ok(hasCode(error, 'TAILRACE_TRANSPORT_CORRUPT'), String(error))
+  assert.match(error.message, /"in" partition 0: the record batch at offset 5: its checksum/)
+  assert.deepEqual(seen, [0, 1, 2, 3, 4].slice(0, seen.length))
 })

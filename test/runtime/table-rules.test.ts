@@ -137,7 +137,7 @@ onLog(
     assert.equal(await log.isCommitted('in'), false)
     gate.resolve()
     await log.settled(worker, 'in')
-    // The second agent read `left` as it was before each record, and wrote all but the one it threw at.
+    // The second agent read `left` as it was before each record; what it threw at is undone.
     assert.deepEqual(inside, [
       [0, 1],
       [1, 2],
