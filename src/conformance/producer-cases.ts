@@ -128,6 +128,30 @@ export const producerCases: readonly Case<TransportScene>[] = [
     }
   },
   {
+    title: 'flush does not wait for what is sent after it',
+    async run(scene) {
+      const at = { topic: await scene.topic(), partition: 0 }
+      const producer = await scene.transport.producer()
+      let isFlushed = false
+      let turns = 0
+      const sends: Promise<unknown>[] = []
+      const sendOn = async (): Promise<void> => {
+        // At every moment something is on its way.
+        for (; !isFlushed && turns < 2_000; turns++) {
+          sends.push(producer.send(record(at, { value: 'v' })))
+          await scene.clock.turn()
+        }
+      }
+      const sending = sendOn()
+      await scene.clock.turn()
+      await producer.flush()
+      isFlushed = true
+      await sending
+      assert.ok(turns < 2_000, 'it waited until nothing was sent')
+      await Promise.all(sends)
+    }
+  },
+  {
     title: 'a closed producer refuses',
     async run(scene) {
       const at = { topic: await scene.topic(), partition: 0 }

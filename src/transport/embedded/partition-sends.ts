@@ -17,7 +17,7 @@ export interface SendTarget {
   /** Id of the partition in the log: another one after the topic was made anew. */
   readonly id: number
   readonly hasAppendTime: boolean
-  readonly settled: (count: number, bytes: number) => void
+  readonly settled: (bytes: number) => void
   /** Called when the topic turns out to be gone. */
   readonly lost: () => void
 }
@@ -132,12 +132,6 @@ export class PartitionSends {
   }
 
   #settle(batches: readonly SentBatch[]): void {
-    let count = 0
-    let bytes = 0
-    for (const batch of batches) {
-      count += batch.recordCount
-      bytes += batch.bytes.length
-    }
-    this.#target.settled(count, bytes)
+    this.#target.settled(batches.reduce((sum, batch) => sum + batch.bytes.length, 0))
   }
 }

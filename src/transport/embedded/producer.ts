@@ -12,9 +12,9 @@ const waitingBytesMax = 256 * 1024 * 1024
 export class EmbeddedProducer implements Producer {
   readonly #log: Log
   readonly #partitions = new Map<string, (PartitionSends | undefined)[]>()
+  /** The last send of each partition: its earlier ones are settled before it. */
+  readonly #last = new Map<PartitionSends, Promise<Delivery>>()
   #waitingBytes = 0
-  #unsettled = 0
-  #idle: (() => void)[] = []
   #isOpen = true
 
   constructor(log: Log) {
@@ -23,21 +23,20 @@ export class EmbeddedProducer implements Producer {
   }
 
   send(record: OutgoingRecord): Promise<Delivery> {
-    return new Promise((resolve, reject) => {
-      try {
-        this.#checkRoom()
-        const partition = this.#partition(record)
-        this.#waitingBytes += partition.append(record, { resolve, reject })
-        this.#unsettled++
-      } catch (error) {
-        reject(error)
-      }
-    })
+    const { promise, resolve, reject } = Promise.withResolvers<Delivery>()
+    try {
+      this.#checkRoom()
+      const partition = this.#partition(record)
+      this.#waitingBytes += partition.append(record, { resolve, reject })
+      this.#last.set(partition, promise)
+    } catch (error) {
+      reject(error)
+    }
+    return promise
   }
 
-  flush(): Promise<void> {
-    if (this.#unsettled === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#idle.push(resolve))
+  async flush(): Promise<void> {
+    await Promise.allSettled(this.#last.values())
   }
 
   async close(): Promise<void> {
@@ -67,22 +66,15 @@ export class EmbeddedProducer implements Producer {
       partition: record.partition,
       id,
       hasAppendTime: catalog.topic(record.topic)?.settings.timestampType === 'append',
-      settled: (count, bytes) => this.#settled(count, bytes),
+      settled: (bytes) => {
+        this.#waitingBytes -= bytes
+      },
       lost: () => this.#forget(record.topic)
     })
     const ofTopic = this.#partitions.get(record.topic) ?? []
     ofTopic[record.partition] = made
     this.#partitions.set(record.topic, ofTopic)
     return made
-  }
-
-  #settled(count: number, bytes: number): void {
-    this.#unsettled -= count
-    this.#waitingBytes -= bytes
-    if (this.#unsettled > 0) return
-    const idle = this.#idle
-    this.#idle = []
-    for (const resolve of idle) resolve()
   }
 
   /** The topic was deleted: should it be made again, its partitions have other ids. */
