@@ -57,6 +57,34 @@ test('JSON refuses what it has no word for', () => {
   }
 })
 
+test('JSON refuses to write what it would read otherwise', () => {
+  for (const value of [
+    Number.NaN,
+    { sum: 0 / 0 },
+    [1, [Infinity]],
+    [undefined],
+    { a: [null, -1 / 0] }
+  ]) {
+    assert.throws(() => json.encode(value), TypeError)
+  }
+  for (const written of ['{"__proto__":{"x":1}}', '{"a":[{"constructor":{"prototype":1}}]}']) {
+    const value: unknown = JSON.parse(written)
+    assert.throws(
+      () => json.encode(value),
+      (error) => hasCode(error, 'TAILRACE_SCHEMA_UNSAFE_KEY'),
+      written
+    )
+  }
+  for (const value of [
+    null,
+    { a: null, b: 'constructor' },
+    ['null', '__proto__'],
+    { a: undefined }
+  ]) {
+    assert.deepEqual(json.decode(json.encode(value)), JSON.parse(JSON.stringify(value)))
+  }
+})
+
 test('text is UTF-8', () => {
   assert.equal(text(string.encode('añ日🎈')), 'añ日🎈')
   assert.equal(string.decode(bytes('añ日🎈')), 'añ日🎈')

@@ -29,13 +29,16 @@ const emptyBytes = new Uint8Array(0)
 
 /**
  * JSON in UTF-8 (RFC 8259). `__proto__` and `constructor.prototype` keys are refused (CWE-1321) by
- * TAILRACE_SCHEMA_UNSAFE_KEY.
+ * TAILRACE_SCHEMA_UNSAFE_KEY, and numbers that JSON would write as null by TAILRACE_SCHEMA_ENCODE.
  */
 export const json: Codec = {
   name: 'json',
   encode(value) {
     const text = JSON.stringify(value)
     if (text === undefined) throw new TypeError(`${typeof value} is nothing that JSON can write`)
+    // Reading would refuse it, or read something else: looked for only where its traces are.
+    if (text.includes('null')) checkNulls(value)
+    if (text.includes('__proto__') || text.includes('constructor')) parseCarefully(text)
     return Buffer.from(text)
   },
   decode(bytes) {
@@ -45,6 +48,22 @@ export const json: Codec = {
       return parseCarefully(text)
     }
     return JSON.parse(text)
+  }
+}
+
+// JSON writes `null` for numbers that are none, and for what an array does not hold.
+function checkNulls(value: unknown): void {
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new TypeError(`${value} is nothing that JSON can write`)
+  }
+  if (typeof value !== 'object' || value === null) return
+  if (!Array.isArray(value)) {
+    for (const item of Object.values(value)) checkNulls(item)
+    return
+  }
+  for (const item of value as readonly unknown[]) {
+    if (item === undefined) throw new TypeError('JSON cannot write undefined in an array')
+    checkNulls(item)
   }
 }
 

@@ -91,11 +91,17 @@ test('an error of ours thrown by a codec of the user keeps its code', () => {
     }
   }
   const slot: Slot = { schema: undefined, codec }
-  assert.throws(() => encode(slot, 1, 'it'), own)
-  // Read errors say where, since a codec cannot know it.
+  // Errors say where, since a codec cannot know it.
+  const told = coded('TAILRACE_SCHEMA_TOO_LARGE', /^TAILRACE_SCHEMA_TOO_LARGE: it: too large$/)
+  assert.throws(() => encode(slot, 1, 'it'), told)
+  assert.throws(() => decode(slot, Buffer.alloc(1), 'it'), told)
+})
+
+test('a codec that writes anything but bytes is told', () => {
+  const codec = { name: 'own', encode: (): Uint8Array => JSON.parse('"text"'), decode: () => 1 }
   assert.throws(
-    () => decode(slot, Buffer.alloc(1), 'it'),
-    coded('TAILRACE_SCHEMA_TOO_LARGE', /^TAILRACE_SCHEMA_TOO_LARGE: it: too large$/)
+    () => encode({ schema: undefined, codec }, 1, 'it'),
+    coded('TAILRACE_SCHEMA_ENCODE', /it cannot be written by the codec "own"/)
   )
 })
 

@@ -117,9 +117,11 @@ function pathOf(issue: StandardSchemaV1.Issue): string {
 export function encode(slot: Slot, value: unknown, where: string): Uint8Array | null {
   if (value === null || value === undefined) return null
   try {
-    return slot.codec.encode(value)
+    const bytes: unknown = slot.codec.encode(value)
+    if (bytes instanceof Uint8Array) return bytes
+    throw new TypeError(`its encode answered with ${typeof bytes}, and not with bytes`)
   } catch (error) {
-    if (error instanceof TailraceError) throw error
+    if (error instanceof TailraceError) throw error.within(where)
     throw new TailraceError(
       'TAILRACE_SCHEMA_ENCODE',
       `${where} cannot be written by the codec "${slot.codec.name}"`,

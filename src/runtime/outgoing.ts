@@ -14,6 +14,8 @@ export interface OutgoingContext {
   readonly timestamp: number
 }
 
+const noHeaders: readonly RecordHeader[] = []
+
 /** Spreads records without a key: one partition after the other, for each topic. */
 export class Spreader {
   readonly #next = new Map<string, number>()
@@ -64,7 +66,8 @@ function placed(
   context: OutgoingContext,
   spreader: Spreader
 ): OutgoingRecord {
-  checkSize(topic.name, { key, value, bytesMax: context.recordBytesMax })
+  const headers = record.headers === undefined ? noHeaders : headersOf(record.headers)
+  checkSize(topic.name, { key, value, headers, bytesMax: context.recordBytesMax })
   const partitions = context.partitionsOf(topic.name)
   const partition =
     record.partition ??
@@ -83,7 +86,7 @@ function placed(
     key,
     value,
     timestamp: timestampOf(record, context.timestamp),
-    headers: record.headers === undefined ? noHeaders : headersOf(record.headers)
+    headers
   }
 }
 
@@ -93,10 +96,15 @@ export function checkSize(
   record: {
     readonly key: Uint8Array | null
     readonly value: Uint8Array | null
+    /** @default none that count: those of a record that is only sent on */
+    readonly headers?: readonly RecordHeader[]
     readonly bytesMax: number
   }
 ): void {
-  const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
+  let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
+  for (const { key, value } of record.headers ?? noHeaders) {
+    bytes += key.length + (value?.length ?? 0)
+  }
   if (bytes <= record.bytesMax) return
   throw new TailraceError(
     'TAILRACE_SCHEMA_TOO_LARGE',
@@ -116,8 +124,6 @@ function timestampOf(record: UnsentRecord, otherwise: number): number {
     `a timestamp is ${timestamp}, not a time in ms`
   )
 }
-
-const noHeaders: readonly RecordHeader[] = []
 
 function headersOf(headers: Readonly<Record<string, string | Uint8Array>>): RecordHeader[] {
   return Object.entries(headers).map(([key, value]) => ({

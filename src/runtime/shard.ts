@@ -1,7 +1,7 @@
 // Data plane. One partition of one table: decoded write-back cache over the store, with the two
 // dirty generations of a commit: what is being committed, and what came after it.
 import type { TableDeclaration } from '../core/declarations.ts'
-import { TailraceError } from '../core/errors.ts'
+import { invariant, TailraceError } from '../core/errors.ts'
 import { freezeDeep, isEqualData } from '../core/freeze.ts'
 import { decode, encode, validateNow } from '../core/schema.ts'
 import { expiredBefore } from '../core/window.ts'
@@ -202,7 +202,7 @@ export class Shard {
 
   /** @throws TAILRACE_SCHEMA_* when the pending value could not be committed */
   checkEncodable(entry: Entry): void {
-    if (entry.pending !== untouched && entry.pending !== absent) this.#encodeHeld(entry.pending)
+    if (entry.pending !== untouched) this.#rowOf(entry, entry.pending)
   }
 
   get hasDirty(): boolean {
@@ -212,11 +212,7 @@ export class Shard {
   /** Ends the current generation: encodes each changed row once and pins it until `committed`. */
   freeze(): readonly CommittingRow[] {
     const rows: CommittingRow[] = []
-    for (const entry of this.#dirty) {
-      const encoded = entry.value === absent ? null : this.#encodeHeld(entry.value)
-      const row = encoded === null ? null : envelope(entry.timestamp, encoded)
-      rows.push({ entry, rowKey: this.rowKey(entry.windowStart, entry.keyBytes), row })
-    }
+    for (const entry of this.#dirty) rows.push(this.#rowOf(entry, entry.value))
     // Only now: had one of them thrown, all of them would still be dirty.
     for (const entry of this.#dirty) {
       entry.isDirty = false
@@ -225,6 +221,24 @@ export class Shard {
     this.#dirty = []
     this.#dirtyBytes = 0
     return rows
+  }
+
+  // As the log will hold it: a row that it cannot hold is found before anything is sent.
+  #rowOf(entry: Entry, held: unknown): CommittingRow {
+    const rowKey = this.rowKey(entry.windowStart, entry.keyBytes)
+    if (held === absent) return { entry, rowKey, row: null }
+    const encoded = this.#encodeHeld(held)
+    const bytes = rowKey.length + encoded.length
+    const { recordBytesMax } = this.#parts
+    if (bytes <= recordBytesMax) {
+      return { entry, rowKey, row: envelope(entry.timestamp, encoded) }
+    }
+    throw new TailraceError(
+      'TAILRACE_SCHEMA_TOO_LARGE',
+      `a row of ${this.#where} takes ${bytes} bytes; ` +
+        `the limit (recordBytesMax) is ${recordBytesMax}`,
+      { isDefinite: true }
+    )
   }
 
   /** The store holds these rows: they may be evicted again. */
@@ -246,14 +260,8 @@ export class Shard {
 
   #encode(value: unknown): Uint8Array {
     const bytes = encode(this.table.value, value, `a value of ${this.#where}`)
-    const { recordBytesMax } = this.#parts
-    if (bytes !== null && bytes.length <= recordBytesMax) return bytes
-    throw new TailraceError(
-      'TAILRACE_SCHEMA_TOO_LARGE',
-      `a value of ${this.#where} takes ${bytes?.length ?? 0} bytes; ` +
-        `the limit (recordBytesMax) is ${recordBytesMax}`,
-      { isDefinite: true }
-    )
+    invariant(bytes !== null, `${this.#where} holds a row without a value`)
+    return bytes
   }
 
   // A schema is opaque: whether its output can be written is seen by reading it back.

@@ -188,7 +188,8 @@ class WritablePanes extends ReadablePanes {
 function timeOf(shard: Shard, when: Moment): number {
   const time =
     typeof when === 'number' ? when : when instanceof Date ? when.getTime() : when.timestamp
-  if (Number.isFinite(time)) return time
+  // Further out than any record can be, and no row could be written.
+  if (Math.abs(time) <= Number.MAX_SAFE_INTEGER) return time
   throw new TailraceError(
     'TAILRACE_TABLE_WINDOW',
     `table "${shard.table.name}" was asked for the window of ${String(time)}`

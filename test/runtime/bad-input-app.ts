@@ -23,7 +23,9 @@ export interface Parts {
   readonly things: Shard<string, unknown, unknown>
   readonly wide: WindowedShard<string, number, number, 'one'>
   readonly out: { send(record: { key: string; value: number }): void }
-  readonly strange: { send(record: { key: string; value: unknown }): void }
+  readonly strange: {
+    send(record: { key: string; value: unknown; headers?: Record<string, string> }): void
+  }
 }
 
 export type Act = (event: Event<string, In>, parts: Parts) => unknown

@@ -226,7 +226,23 @@ const unhandled: readonly Row[] = [
     recordBytesMax: 2_000,
     code: 'TAILRACE_SCHEMA_TOO_LARGE',
     stage: 'send',
-    says: /a value of table "things" takes 3011 bytes; the limit \(recordBytesMax\) is 2000/
+    says: /a row of table "things" takes 3012 bytes; the limit \(recordBytesMax\) is 2000/
+  },
+  {
+    name: 'a row whose key is over recordBytesMax',
+    act: (_event, { things }) => things.set(large, { text: '' }),
+    recordBytesMax: 2_000,
+    code: 'TAILRACE_SCHEMA_TOO_LARGE',
+    stage: 'send',
+    says: /a row of table "things" takes 3011 bytes; the limit \(recordBytesMax\) is 2000/
+  },
+  {
+    name: 'an output whose headers are over recordBytesMax',
+    act: (_event, { strange }) => strange.send({ key: 'a', value: 1, headers: { h: large } }),
+    recordBytesMax: 2_000,
+    code: 'TAILRACE_SCHEMA_TOO_LARGE',
+    stage: 'send',
+    says: /a record for "strange" has 3003 bytes; the limit \(recordBytesMax\) is 2000/
   },
   {
     name: 'a row that its schema cannot take back, found by replaying with care',
@@ -269,6 +285,13 @@ const unhandled: readonly Row[] = [
     code: 'TAILRACE_TABLE_WINDOW',
     stage: 'handle',
     says: /table "wide" was asked for the window of NaN/
+  },
+  {
+    name: 'a window further out than any record',
+    act: (_event, { wide }) => wide.at(1e300).set('a', 1),
+    code: 'TAILRACE_TABLE_WINDOW',
+    stage: 'handle',
+    says: /table "wide" was asked for the window of 1e\+300/
   }
 ]
 
