@@ -69,3 +69,16 @@ test('expiry leaves rows that a commit still needs, and says that others are gon
   assert.equal(cache.get(0, 'clean'), undefined)
   assert.equal(cache.isWhole(0), false)
 })
+
+test('a cache that has left the budget counts no more, whoever still reads through it', () => {
+  const { cache, budget } = cacheOf()
+  const kept = row('kept', 0)
+  cache.add(kept, 'kept', { isStored })
+  cache.close()
+  assert.equal(budget.bytes, 0)
+  const late = row('late', 0)
+  cache.add(late, 'late', { isStored })
+  cache.resize(late, 1_000)
+  cache.forgetBefore(1)
+  assert.equal(budget.bytes, 0)
+})

@@ -26,7 +26,9 @@ export class CacheBudget {
     if (this.#caches.delete(cache)) this.#bytes -= cache.bytes
   }
 
-  charge(bytes: number): void {
+  /** Counts what a cache grew by, unless it has left. */
+  charge(cache: ShardCache, bytes: number): void {
+    if (!this.#caches.has(cache)) return
     this.#bytes += bytes
     this.#grownBytes += bytes
     if (this.#bytes <= this.bytesMax && this.#grownBytes < growthBytes) return
@@ -103,7 +105,7 @@ export class ShardCache {
     }
     window.rows.set(text, entry)
     this.bytes += entry.sizeBytes
-    this.#budget.charge(entry.sizeBytes)
+    this.#budget.charge(this, entry.sizeBytes)
   }
 
   /** The value of a row that is here takes another amount of memory now. */
@@ -112,7 +114,7 @@ export class ShardCache {
     entry.valueBytes = valueBytes
     entry.sizeBytes += growth
     this.bytes += growth
-    this.#budget.charge(growth)
+    this.#budget.charge(this, growth)
   }
 
   #window(start: number): CachedWindow | undefined {
@@ -184,7 +186,7 @@ export class ShardCache {
       window.rows.delete(text)
       window.isWhole = false
       this.bytes -= entry.sizeBytes
-      this.#budget.charge(-entry.sizeBytes)
+      this.#budget.charge(this, -entry.sizeBytes)
       forgotten++
     }
     if (window.rows.size === 0) this.#drop(start)

@@ -107,11 +107,14 @@ export class CommitLoop {
     const sender = this.#sender
     if (sender === undefined) return
     const set = this.#parts.tasks()
+    const { counters } = this.#parts
+    const commitsBefore = counters.commits
     try {
       const within = <T>(work: Promise<T>): Promise<T> => this.#within(work)
       const lost = await commitTasks(set.committable, sender, { ...this.#parts, within })
       for (const task of lost) this.#drop(task, set)
-      this.#restartsInARow = 0
+      // One that had nothing to commit proves nothing: tasks may still be on their way back.
+      if (counters.commits > commitsBefore) this.#restartsInARow = 0
       await this.#parts.upkeep.afterCommit(set.committable)
     } catch (error) {
       await this.#restart(error, set)

@@ -100,6 +100,10 @@ export class Queries {
     if (task !== undefined) {
       throw new TailraceError('TAILRACE_TABLE_NOT_READY', `${where} is being restored`, { context })
     }
+    if (this.#parts.tasks.isSuspended) {
+      const message = `${where} begins again at its last commit`
+      throw new TailraceError('TAILRACE_TABLE_NOT_READY', message, { context })
+    }
     const owner = this.#parts.tasks.view.members.find((member) => member.tasks.includes(id))
     if (owner === undefined) {
       const message = `${where} is moving: nobody has it yet`

@@ -4,6 +4,7 @@ import type { BackgroundStatus } from './background.ts'
 import type { Counters } from './monitor.ts'
 import type { OpenTask, TaskState } from './open-task.ts'
 import type { RestoreProgress } from './recovery.ts'
+import type { TaskSet } from './task-set.ts'
 
 export type WorkerState = 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
 
@@ -87,11 +88,11 @@ export function taskStatus(task: OpenTask): TaskStatus {
 /** Why the worker is not ready; undefined when it is. */
 export function unreadyReason(
   state: WorkerState,
-  hasAnswer: boolean,
-  tasks: readonly OpenTask[]
+  { hasAnswer, isSuspended, tasks }: Pick<TaskSet, 'hasAnswer' | 'isSuspended' | 'tasks'>
 ): string | undefined {
   if (state !== 'running' && state !== 'starting') return `the worker is ${state}`
   if (!hasAnswer) return 'the worker is joining its group'
+  if (isSuspended) return 'a commit failed, and its tasks begin again'
   const restoring = tasks.filter((task) => task.state === 'restoring')
   if (restoring.length > 0) {
     const left = restoring.reduce((sum, task) => sum + (task.progress?.remaining ?? 0), 0)

@@ -63,6 +63,11 @@ export class TaskSet {
     return this.tasks.filter((task) => task.state === 'running' || task.state === 'draining')
   }
 
+  /** True while a failed commit is cleared up: what is owned is not open. */
+  get isSuspended(): boolean {
+    return this.#suspended.length > 0
+  }
+
   find(id: string): OpenTask | undefined {
     return this.#slots.get(id)?.task
   }

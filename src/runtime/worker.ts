@@ -231,7 +231,7 @@ export class WorkerRuntime implements Engine {
 
   status(): WorkerStatus {
     const tasks = this.#running?.tasks.tasks ?? []
-    const reason = unreadyReason(this.#state, this.#running?.tasks.hasAnswer ?? false, tasks)
+    const reason = unreadyReason(this.#state, this.#running?.tasks ?? noTasks)
     return {
       state: this.#state,
       isReady: reason === undefined,
@@ -279,6 +279,8 @@ export class WorkerRuntime implements Engine {
     )
   }
 }
+
+const noTasks = { hasAnswer: false, isSuspended: false, tasks: [] }
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
