@@ -26,6 +26,7 @@ export function torn(log: TestLog): string[] {
   const answers = log.readBytes('answers')
   return [
     ...mapProblems('audit', byKey<Audit>(log.readBytes('audit')), expected.audits),
+    ...mapProblems('seen', byKey<Audit>(log.readBytes('seen')), expected.seen),
     ...mapProblems('final', byKey(log.readBytes('final')), byKey(committed(log, 'audit'))),
     ...mapProblems('ids of answers', ids(answers), ids(committed(log, 'probes'))),
     ...answerProblems(answers, expected),

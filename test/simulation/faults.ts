@@ -16,12 +16,14 @@ export const kinds = [
   'join',
   'freeze within the session',
   'freeze beyond the session',
+  'worker expelled by its group',
   'clock jump',
   'log compacted',
   'operation delayed',
   'operation failed',
   'commit failed, known',
   'commit failed, unknown',
+  'commit delayed for long',
   'commit later than its timeout',
   'commit of a task that another owns',
   'commit of a producer that was replaced',
@@ -116,6 +118,9 @@ export class Faults {
     } else if (draw < 1.2) {
       this.count('commit later than its timeout')
       return { delayMs: commitTimeoutMs + random.whole(1, 3_000) }
+    } else if (draw < 3) {
+      this.count('commit delayed for long')
+      return { delayMs: random.whole(300, commitTimeoutMs - 500) }
     }
     return undefined
   }
@@ -130,7 +135,7 @@ export class Faults {
         this.count('crash beside a store write')
         crash()
       }
-      if (random.chance(0.3)) await pause(random.whole(0, 40))
+      if (random.chance(0.3)) await pause(random.whole(0, random.chance(0.05) ? 1_000 : 40))
     }
   }
 

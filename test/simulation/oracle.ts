@@ -16,6 +16,8 @@ export interface Expected {
   readonly rates: Rows
   /** For each key what `audit` holds, in order. */
   readonly audits: ReadonlyMap<string, readonly Audit[]>
+  /** For each key what `seen` holds: each order with the total before it. */
+  readonly seen: ReadonlyMap<string, readonly Audit[]>
   /** `partition/offset agent` of what is never done; for unreadable records the agent is empty. */
   readonly dead: ReadonlySet<string>
   /** The same where it depends on the moment of a commit: a later write may come before it. */
@@ -35,6 +37,7 @@ class Fold implements Expected {
   readonly counts = new Map<string, number>()
   readonly rates = new Map<string, number>()
   readonly audits = new Map<string, Audit[]>()
+  readonly seen = new Map<string, Audit[]>()
   readonly dead = new Set<string>()
   readonly maybeDead = new Set<string>()
   readonly streamTimes = new Map<number, number>()
@@ -60,6 +63,7 @@ class Fold implements Expected {
   }
 
   #total(key: string, order: Order, at: string): void {
+    appendTo(this.seen, key, { id: order.id, count: this.totals.get(key)?.count ?? 0 })
     if (order.deed === 'curse') {
       this.dead.add(`${at} total`)
       return

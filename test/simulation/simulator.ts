@@ -14,7 +14,7 @@ export const readingKey = [
   '  S order sent        P poison sent       Q probe sent        . time alone passes',
   '  J worker starts     L worker leaves     K worker is killed  E worker ended',
   '  D its disk is lost  F worker is frozen  C its clock jumps   B the log breaks for',
-  '  M log is compacted'
+  '  M log is compacted  X the group expels it'
 ].join('\n')
 
 export interface Outcome {
@@ -108,6 +108,7 @@ class Simulation {
     else if (draw < 0.28) this.#jump()
     else if (draw < 0.32) this.#breakLog()
     else if (draw < 0.34) this.#compact()
+    else if (draw < 0.37) this.#expel()
     await this.#pass(random.chance(0.01) ? 35_000 : (random.pick(passes) ?? 1))
     this.#checkOffsets()
     if (random.chance(0.15)) this.#problems.push(...torn(this.#log))
@@ -246,6 +247,15 @@ class Simulation {
     this.#faults.count(forMs > 3_000 ? 'freeze beyond the session' : 'freeze within the session')
   }
 
+  // As after a session that ran out on the way, or by an operator: the worker itself is well.
+  #expel(): void {
+    const node = this.#random.pick([...this.#nodes.values()])
+    if (node === undefined) return
+    this.#log.broker.group('sim').leave(node.worker.status().memberId)
+    this.#say('X', node.name)
+    this.#faults.count('worker expelled by its group')
+  }
+
   #jump(): void {
     const node = this.#random.pick([...this.#nodes.values()])
     const byMs = this.#random.whole(-600_000, 600_000)
@@ -323,7 +333,7 @@ class Simulation {
 
   async #compare(): Promise<void> {
     // The store is written after the log.
-    await this.#pass(200)
+    await this.#pass(3_000)
     const nodes = [...this.#nodes.values()]
     // Disks take their time here too.
     this.#problems.push(...(await this.#log.clock.settle(differences(this.#log, nodes))))

@@ -8,7 +8,7 @@ export const recordBytesMax = 600
 
 /** Also what the oracle goes by. */
 export const countWindow = { sizeMs: 1_000, everyMs: 1_000, graceMs: 500, retentionMs: 86_400_000 }
-export const rateWindow = { sizeMs: 1_000, everyMs: 500, graceMs: 200, retentionMs: 3_000 }
+export const rateWindow = { sizeMs: 1_000, everyMs: 500, graceMs: 200, retentionMs: 1_300 }
 
 /** `curse`: agent "total" never gets it done. `skip`: agent "count" skips it. */
 const deeds = ['plain', 'curse', 'skip', 'drop', 'small'] as const
@@ -136,6 +136,13 @@ function declareTotals({ app, orders, probes, totals }: SimulatedApp, weather: W
       weather.maybeThrow()
       if (weather.maybeEnd()) return
     }
+  })
+  const seen = app.topic('seen', { value: Audit, partitions })
+  const watching = { source: orders, reads: { totals }, outputs: { seen } }
+  // After the writer, on the same record: it still sees the table as it was before.
+  app.each('watch', watching, ({ key, value }, { seen, totals }) => {
+    if (key !== null) seen.send({ key, value: { id: value.id, count: totals.get(key).count } })
+    weather.maybeThrow()
   })
   const ids = app.stream(probes).map(({ value }) => value.id)
   const reading = { source: ids, reads: { totals }, outputs: { answers } }
