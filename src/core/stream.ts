@@ -20,6 +20,11 @@ export interface GroupOptions<K> {
   readonly codec?: Codec
 }
 
+/** What strings alone have: as a bound it leaves `string` wide, where `string` itself would not. */
+interface Text {
+  codePointAt(position: number): number | undefined
+}
+
 /**
  * Events on their way to an agent. Every step is synchronous; the agent's loop is the escape. A
  * step that throws fails its event; one that returns a promise does by TAILRACE_AGENT_ASYNC_STEP.
@@ -43,13 +48,18 @@ export interface Stream<K, V> extends StreamShape {
   /**
    * Sends each event through a topic of its own, by a new key, so that all events of one key
    * reach one task. The topic is called `{app}-{name}-repartition`; it keeps what was not read yet,
-   * however old, and loses what was.
+   * however old, and loses what was. Keys are strings, unless a codec says how others are written.
    *
    * @throws TAILRACE_CONFIG_INVALID for a name or an option that cannot be
    */
   groupBy<K2>(
     name: string,
     key: (event: Event<K, V>) => K2,
+    options: GroupOptions<K2> & { readonly codec: Codec }
+  ): Stream<K2, V>
+  groupBy<K2 extends Text>(
+    name: string,
+    key: (event: Event<K, V>) => K2 | null,
     options?: GroupOptions<K2>
   ): Stream<K2, V>
 }
@@ -87,12 +97,10 @@ export function streamHandle<K, V>(declaration: StreamDeclaration, host: StreamH
     tap: (look) => then('tap', look as Step['run']),
     merge: (...others) =>
       streamHandle({ kind: 'merge', from: [declaration, ...others.map(declarationOf)] }, host),
-    groupBy: (name, key, options = {}) => {
+    groupBy: <K2>(name: string, key: unknown, given?: object): Stream<K2, V> => {
       const keyOf = key as GroupDeclaration['keyOf']
-      return streamHandle(
-        host.declareGroup(declaration, name, keyOf, options as GroupOptions<never>),
-        host
-      )
+      const options = (given ?? {}) as GroupOptions<never>
+      return streamHandle(host.declareGroup(declaration, name, keyOf, options), host)
     }
   }
 }

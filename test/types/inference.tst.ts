@@ -78,7 +78,8 @@ const stream = app.stream(payments)
 same<typeof stream, Stream<string, z.output<typeof Payment>>>()
 const amounts = stream.map((e) => e.value.amount).filter((e) => e.value > 0)
 same<typeof amounts, Stream<string, number>>()
-const grouped = amounts.tap((e) => e.offset + 1n).groupBy('by-size', (e) => e.value > 100)
+const large = amounts.tap((e) => e.offset + 1n)
+const grouped = large.groupBy('by-size', (e) => e.value > 100, { codec: json })
 same<typeof grouped, Stream<boolean, number>>()
 const merged = stream.merge(payments, app.stream(payments))
 same<typeof merged, typeof stream>()
@@ -93,6 +94,10 @@ const bySize = stream.groupBy('by-amount', (e) => e.value.amount, { key: z.numbe
 same<typeof bySize, Stream<number, z.output<typeof Payment>>>()
 // @ts-expect-error the key that is made is no text
 stream.groupBy('by-account', (e) => e.value.amount, { key: z.string() })
+// @ts-expect-error the codec of keys writes strings, and no other is named
+stream.groupBy('by-amount', (e) => e.value.amount)
+// @ts-expect-error nor where the key has a schema
+stream.groupBy('by-amount', (e) => e.value.amount, { key: z.number() })
 // @ts-expect-error did you mean account?
 stream.groupBy('typo', (e) => e.value.acount)
 
