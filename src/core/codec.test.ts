@@ -31,13 +31,14 @@ test('keys that could poison a prototype are refused, however they are spelled',
     '{"__proto__":{"x":1}}',
     '{"a":[{"__proto__":1}]}',
     '{"\\u005f\\u005fproto\\u005f\\u005f":1}',
-    '{"constructor":{"prototype":{"x":1}}}'
+    '{"constructor":{"prototype":{"x":1}}}',
+    `${'[{"a":'.repeat(2_000)}{"__proto__":1}${'}]'.repeat(2_000)}`
   ]
   for (const written of dangerous) {
     assert.throws(
       () => json.decode(bytes(written)),
       (error) => hasCode(error, 'TAILRACE_SCHEMA_UNSAFE_KEY'),
-      written
+      written.slice(0, 80)
     )
   }
   assert.deepEqual(json.decode(bytes('{"constructor":"Ford"}')), { constructor: 'Ford' })
