@@ -13,6 +13,7 @@ import {
   type OpenRecord,
   openRecord,
   processorOf,
+  type Route,
   start,
   toNextRoute
 } from './open-record.ts'
@@ -120,9 +121,16 @@ export class TaskRun implements StepOwner {
     const open = this.#open
     if (open === undefined) return this.#openNext()
     if (open.phase === 'running' || open.phase === 'waiting') return false
-    this.#row.enter(open.source, open.inflow.queue.cursor.offset, open.routeIndex)
-    if (open.phase === 'decode') return this.#decode(open)
-    return this.#runRoute(open)
+    const { queue, routes } = open.inflow
+    const route = routes[open.routeIndex]
+    if (route === undefined) {
+      this.#finish(open)
+      return true
+    }
+    this.#row.enter(open.source, queue.cursor.offset, open.routeIndex)
+    if (open.phase === 'decode' && !this.#decode(open)) return false
+    this.#runRoute(open, route)
+    return true
   }
 
   #openNext(): boolean {
@@ -154,6 +162,7 @@ export class TaskRun implements StepOwner {
     return -1
   }
 
+  // False when the event comes later.
   #decode(open: OpenRecord): boolean {
     const { decoder, queue } = open.inflow
     try {
@@ -191,17 +200,12 @@ export class TaskRun implements StepOwner {
     this.pump()
   }
 
-  #runRoute(open: OpenRecord): boolean {
-    const route = open.inflow.routes[open.routeIndex]
-    if (route === undefined) {
-      this.#finish(open)
-      return true
-    }
+  #runRoute(open: OpenRecord, route: Route): void {
     // Also before a decode error: what an earlier route left (its dead letter) must stay.
     open.savepoint = this.#parts.journal.mark()
     if (open.hasDecodeError) {
       this.#fail(open, open.decodeError, 'decode')
-      return true
+      return
     }
     open.phase = 'running'
     open.ageMs = undefined
@@ -210,7 +214,7 @@ export class TaskRun implements StepOwner {
       if (event === undefined) {
         this.#host.counters.filtered++
         this.#routeDone(open)
-        return true
+        return
       }
       const outcome = route.run.offer(event, open.inflow.queue)
       if (outcome === 'done') this.#routeDone(open)
@@ -218,7 +222,6 @@ export class TaskRun implements StepOwner {
     } catch (error) {
       this.#fail(open, error, stageOf(error))
     }
-    return true
   }
 
   // A loop ended on purpose: the record stays unread for the next start.
