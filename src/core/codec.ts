@@ -41,13 +41,7 @@ export const json: Codec = {
     if (text.includes('__proto__') || text.includes('constructor')) parseCarefully(text)
     return Buffer.from(text)
   },
-  decode(bytes) {
-    const text = textOf(bytes)
-    const value: unknown = JSON.parse(text)
-    // Names are looked at once parsed: that costs a sixth of a search in the text, and finds the
-    // escaped ones too.
-    return mayPoison(value, 0) ? parseCarefully(text) : value
-  }
+  decode: (bytes) => parseJson(textOf(bytes))
 }
 
 // JSON writes `null` for numbers that are none, and for what an array does not hold.
@@ -65,6 +59,21 @@ function checkNulls(value: unknown): void {
     checkNulls(item)
   }
 }
+
+function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text)
+  // Names are looked at once parsed: that costs a sixth of a search in the text, and finds the
+  // escaped ones too.
+  return mayPoison(value, 0) ? parseCarefully(text) : value
+}
+
+/** How a codec reads text, where its bytes are UTF-8 text: that spares a view of the bytes. */
+export function textReader(codec: Codec): ((text: string) => unknown) | undefined {
+  if (codec === json) return parseJson
+  return codec === stringAsAny ? asItIs : undefined
+}
+
+const asItIs = (text: string): string => text
 
 // Beyond this depth the careful way decides, which does not recurse.
 const depthLookedAtMax = 500
@@ -108,6 +117,9 @@ export const string: Codec<string> = {
   },
   decode: textOf
 }
+
+// As a slot holds it.
+const stringAsAny: Codec = string as Codec
 
 /** Bytes as they are. Strings are taken as UTF-8 when they are written, and read as bytes. */
 export const raw: Codec<Uint8Array> = {

@@ -1,6 +1,6 @@
 // Schemas: any Standard Schema describes a key or a value; a codec turns it into bytes and back.
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Codec } from './codec.ts'
+import { type Codec, textReader } from './codec.ts'
 import { messageOf, TailraceError } from './errors.ts'
 
 /**
@@ -140,11 +140,38 @@ export function decode(slot: Slot, bytes: Uint8Array | null, where: string): unk
   try {
     return slot.codec.decode(bytes)
   } catch (error) {
-    if (error instanceof TailraceError) throw error.within(where)
-    throw new TailraceError(
-      'TAILRACE_SCHEMA_DECODE',
-      `${where} is not what the codec "${slot.codec.name}" reads: ` + messageOf(error),
-      { cause: error }
-    )
+    return refuseBytes(slot, where, error)
   }
+}
+
+/**
+ * As `decode`, of bytes that stand in a larger buffer; null where `start` is negative.
+ *
+ * @throws TAILRACE_SCHEMA_DECODE, TAILRACE_SCHEMA_UNSAFE_KEY
+ */
+export function decodeAt(
+  slot: Slot,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  where: string
+): unknown {
+  if (start < 0) return null
+  const { codec } = slot
+  try {
+    const read = textReader(codec)
+    if (read !== undefined) return read(bytes.toString('utf8', start, end))
+    return codec.decode(bytes.subarray(start, end))
+  } catch (error) {
+    return refuseBytes(slot, where, error)
+  }
+}
+
+function refuseBytes({ codec }: Slot, where: string, error: unknown): never {
+  if (error instanceof TailraceError) throw error.within(where)
+  throw new TailraceError(
+    'TAILRACE_SCHEMA_DECODE',
+    `${where} is not what the codec "${codec.name}" reads: ` + messageOf(error),
+    { cause: error }
+  )
 }

@@ -4,7 +4,7 @@ import type { TopicDeclaration } from '../core/declarations.ts'
 import { TailraceError } from '../core/errors.ts'
 import { type Place, StreamEvent } from '../core/event.ts'
 import { freezeDeep } from '../core/freeze.ts'
-import { decode, isThenable, validate } from '../core/schema.ts'
+import { decodeAt, isThenable, validate } from '../core/schema.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 
 /** Records whose asynchronous validation is started together. */
@@ -58,21 +58,28 @@ export class Decoder {
   }
 
   #decodeOne(cursor: BatchCursor, partition: number): StreamEvent | Promise<StreamEvent> {
-    const { name: topic } = this.#topic
-    const place = { topic, partition, position: cursor.offset, timestamp: cursor.timestamp }
     try {
-      const event = this.#eventOf(cursor, place)
-      return event instanceof Promise ? event.catch((error) => refuseAt(place, error)) : event
+      const event = this.#eventOf(cursor, partition)
+      if (!(event instanceof Promise)) return event
+      const place = this.#placeOf(cursor, partition)
+      return event.catch((error) => refuseAt(place, error))
     } catch (error) {
-      return refuseAt(place, error)
+      return refuseAt(this.#placeOf(cursor, partition), error)
     }
   }
 
-  #eventOf(cursor: BatchCursor, place: Place): StreamEvent | Promise<StreamEvent> {
+  #placeOf({ offset: position, timestamp }: BatchCursor, partition: number): Place {
+    return { topic: this.#topic.name, partition, position, timestamp }
+  }
+
+  #eventOf(cursor: BatchCursor, partition: number): StreamEvent | Promise<StreamEvent> {
     const { key: keySlot, value: valueSlot } = this.#topic
+    const { bytes, keyEnd, keyStart, valueEnd, valueStart } = cursor
     const headers = cursor.headers()
-    const key = validate(keySlot, decode(keySlot, cursor.key(), keyName), keyName)
-    const value = validate(valueSlot, decode(valueSlot, cursor.value(), valueName), valueName)
+    const key = validate(keySlot, decodeAt(keySlot, bytes, keyStart, keyEnd, keyName), keyName)
+    const read = decodeAt(valueSlot, bytes, valueStart, valueEnd, valueName)
+    const value = validate(valueSlot, read, valueName)
+    const place = this.#placeOf(cursor, partition)
     if (!isThenable(key) && !isThenable(value)) {
       return new StreamEvent(key, value, place, headers, freezeDeep(value))
     }
