@@ -263,6 +263,22 @@ export const groupCases: readonly Case<TransportScene>[] = [
     }
   },
   {
+    title: 'a table fed from another topic waits until the old task is gone: one writer',
+    async run(scene) {
+      const changelogs = [{ topic: 'app-t-changelog', partition: 0 }]
+      const before = [{ ...taskOf(0, 'a'), changelogs }]
+      const after = [{ ...taskOf(0, 'b'), changelogs }]
+      const old = await joinGroup(scene, 'm1', before, { topologyHash: 'old' })
+      await old.beat()
+      const fresh = await joinGroup(scene, 'm2', after, { topologyHash: 'new' })
+      await settleGroup([old, fresh])
+      assert.deepEqual([old.taskIds(), fresh.taskIds()], [idsOf(before), []])
+      await old.leave()
+      await fresh.beat()
+      assert.deepEqual(fresh.taskIds(), idsOf(after))
+    }
+  },
+  {
     title: 'closing a connection without leave keeps the tasks until the session is over',
     async run(scene) {
       const gone = await joinGroup(scene, 'a', fourTasks())

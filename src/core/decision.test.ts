@@ -30,6 +30,15 @@ test('a wait that is no duration is refused', () => {
   )
 })
 
+test('a dead letter topic that is none is refused', () => {
+  for (const given of ['name', null, {}]) {
+    assert.throws(
+      () => Reflect.apply(deadLetter, undefined, [given]),
+      (error) => hasCode(error, 'TAILRACE_CONFIG_INVALID') && /takes a topic/.test(error.message)
+    )
+  }
+})
+
 test('waits double up to the longest, half of each by chance', () => {
   const decision = retry({ backoff: 100, max: 1_000 }) as RetryDecision
   const least = [1, 2, 3, 4, 5, 6].map((attempt) => backoffMs(decision, attempt, 0))

@@ -1,6 +1,7 @@
 // Error policies: what becomes of an event whose handling failed.
 import type { Duration } from './duration.ts'
 import { durationMs } from './duration.ts'
+import { TailraceError } from './errors.ts'
 import type { Event } from './event.ts'
 import { checkOptions, type Shape } from './option-check.ts'
 
@@ -68,8 +69,17 @@ const retryShapes: { readonly [Name in keyof RetryOptions]-?: Shape } = {
 /**
  * Puts the record into a dead letter topic, the app's unless one is named, and goes on. Key, value,
  * headers and timestamp stay; headers `__tailrace.dlq.*` say what happened.
+ *
+ * @throws TAILRACE_CONFIG_INVALID for anything but a topic
  */
 export function deadLetter(topic?: { readonly name: string }): Decision {
+  // In plain JavaScript a name is easily given instead, and would mean the app's.
+  if (topic !== undefined && typeof topic?.name !== 'string') {
+    throw new TailraceError(
+      'TAILRACE_CONFIG_INVALID',
+      `deadLetter was given ${JSON.stringify(topic)}, and takes a topic of the app, or nothing`
+    )
+  }
   return Object.freeze({ kind: 'dead-letter', topic: topic?.name })
 }
 

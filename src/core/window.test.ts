@@ -61,6 +61,7 @@ test('windows that make no sense are refused, and say why', () => {
     [() => tumbling(1.5), /whole number/],
     [() => tumbling('1minute' as '1m'), /size is "1minute", not a duration/],
     [() => hopping('1m', { every: '2m' }), /"every" \(120000 ms\) is longer than its size/],
+    [() => hopping('1d', { every: 1 }), /each event into 86400000 windows of .*at most 10000/],
     [() => hopping('1m', {} as { every: '1m' }), /"every" is undefined/],
     [() => tumbling('1m', { retention: '30s' }), /"retention" \(30000 ms\) is shorter than size/],
     [() => tumbling('1m', { grace: '-1s' as '1s' }), /"grace" is "-1s", not a duration/]

@@ -48,8 +48,8 @@ export function tumbling(size: Duration, options: WindowOptions = {}): Window<'o
 }
 
 /**
- * Windows of one size that begin `every` so often: an event falls into several. `every` is at most
- * the size.
+ * Windows of one size that begin `every` so often: an event falls into several, 10,000 at most.
+ * `every` is at most the size.
  *
  * @throws TAILRACE_CONFIG_DURATION
  * @see Kafka Streams `TimeWindows.advanceBy`
@@ -72,6 +72,9 @@ interface WindowParts extends WindowOptions {
   readonly every: Duration
 }
 
+/** Windows of one event: each is a row that it writes. */
+const panesMax = 10_000
+
 function windowOf(kind: 'tumbling' | 'hopping', parts: WindowParts): Window<never> {
   const sizeMs = positive(parts.size, `${kind} window size`)
   const everyMs = positive(parts.every, `${kind} window "every"`)
@@ -83,6 +86,13 @@ function windowOf(kind: 'tumbling' | 'hopping', parts: WindowParts): Window<neve
       : spanOf(parts.retention, `${kind} window "retention"`)
   if (everyMs > sizeMs) {
     refuse(`${kind} window "every" (${everyMs} ms) is longer than its size (${sizeMs} ms)`)
+  }
+  const panes = Math.ceil(sizeMs / everyMs)
+  if (panes > panesMax) {
+    refuse(
+      `${kind} window "every" (${everyMs} ms) puts each event into ${panes} windows of ` +
+        `${sizeMs} ms, at most ${panesMax}`
+    )
   }
   if (retentionMs < least) {
     refuse(
