@@ -98,13 +98,13 @@ class Loop implements AsyncIterator<StreamEvent, undefined> {
 
   next(): Promise<Next> {
     const { scope } = this.#call
-    if (scope.isDead) return Promise.resolve(ended)
     if (scope.event !== undefined) {
       scope.event = undefined
       // The task may offer the next event before this call returns.
       this.#parts.owner.completed()
     }
-    if (this.#isEnding || this.#isStoppedOnPurpose) return Promise.resolve(ended)
+    // Its writes may have been refused: then this call was given up.
+    if (scope.isDead || this.#isEnding || this.#isStoppedOnPurpose) return Promise.resolve(ended)
     const event = this.#offered
     if (event === undefined) {
       return new Promise((resolve) => {

@@ -112,3 +112,28 @@ test('the second agent of a record fails: what the first did stays, once', async
   assert.deepEqual(seen, [0, 1, 1, 1, 2], 'a reader sees the table as it was before the record')
   await worker.stop()
 })
+
+test('a loop whose row cannot be committed is ended, so that its `finally` runs', async () => {
+  const log = new TestLog()
+  const { app, counts, told, uses, words } = scene()
+  const ends: string[] = []
+  app.agent('count', { source: words, ...uses }, async (events, { counts }) => {
+    let last = ''
+    try {
+      for await (const { key, value } of events) {
+        last = value
+        counts.update(key, (count) => count + 1)
+        if (value === 'bad') counts.set('x'.repeat(2_000), 1)
+      }
+    } finally {
+      ends.push(last)
+    }
+  })
+  await sendAll(log, { app, counts, told, uses, words })
+  const worker = await startTestWorker(app, { log, settings: { recordBytesMax: 1_000 } })
+  assert.ok(await worker.caughtUp())
+  // Once for the commit that failed, where all three had been worked on, then by the bad one.
+  assert.deepEqual(ends, ['good', 'bad'])
+  assert.equal((await counts.query('a')).value, 2)
+  await worker.stop()
+})
