@@ -34,6 +34,8 @@ const emptyBytes = new Uint8Array(0)
 export const json: Codec = {
   name: 'json',
   encode(value) {
+    // What counters are: half the time of the general way.
+    if (typeof value === 'number' && Number.isFinite(value)) return Buffer.from(String(value))
     const text = JSON.stringify(value)
     if (text === undefined) throw new TypeError(`${typeof value} is nothing that JSON can write`)
     // Reading would refuse it, or read something else: looked for only where its traces are.
