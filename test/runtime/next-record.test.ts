@@ -1,5 +1,5 @@
-// Which record of several topics is next: the smallest time, as far as can be told. What is known to
-// be on its way is waited for; what may come is waited for as long as `taskIdle` says.
+// Which record of several topics is next: the smallest time, as far as can be told. What is known
+// to be on its way is waited for; what may come is waited for as long as `taskIdle` says.
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import type { AppOptions, Worker } from 'tailrace'
