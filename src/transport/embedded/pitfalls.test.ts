@@ -1,20 +1,21 @@
 // Mistakes that are easily made again in code around SQLite and watches, each kept out by a test.
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, StatementSync } from 'node:sqlite'
 import { mock, test } from 'node:test'
-import { record, rejectsWith } from '../../conformance/transport-scene.ts'
+import { record, recordsOf, rejectsWith, taskOf } from '../../conformance/transport-scene.ts'
 import { hasCode } from '../../core/errors.ts'
-import type { Clock } from '../../port/clock.ts'
-import type { Transport } from '../../port/transport.ts'
+import { type Cancel, type Clock, pause } from '../../port/clock.ts'
+import type { Producer, Transport } from '../../port/transport.ts'
 import { realClock } from '../../runtime/real-clock.ts'
 import { isProcessAlive } from './boot.ts'
 import { Database } from './database.ts'
+import { logPaths } from './directory.ts'
 import { createEmbeddedTransport } from './index.ts'
 
 async function inDirectory(run: (directory: string) => Promise<void>): Promise<void> {
@@ -41,17 +42,20 @@ async function withTransport(
   }
 }
 
-async function sendOne(transport: Transport): Promise<void> {
+const at = { topic: 'topic', partition: 0 }
+
+async function madeTopic(
+  transport: Transport,
+  extra: Readonly<Record<string, string>> = {}
+): Promise<Producer> {
   const settings = { cleanupPolicy: 'delete', retentionMs: -1, timestampType: 'create' } as const
-  const spec = {
-    name: 'topic',
-    partitions: 1,
-    replication: 1,
-    settings: { ...settings, extra: {} }
-  }
+  const spec = { name: at.topic, partitions: 1, replication: 1, settings: { ...settings, extra } }
   await transport.admin().create([spec])
-  const producer = await transport.producer()
-  await producer.send(record({ topic: 'topic', partition: 0 }, { value: 'v' }))
+  return transport.producer()
+}
+
+async function sendOne(transport: Transport): Promise<void> {
+  await (await madeTopic(transport)).send(record(at, { value: 'v' }))
 }
 
 test('a log is not opened with an SQLite that several writers can corrupt', () =>
@@ -144,6 +148,105 @@ test('numbers are stored as integers, although they are bound as reals', () =>
     }
   }))
 
+test('every commit touches the file that readers watch', () =>
+  inDirectory((directory) =>
+    withTransport(directory, async (transport) => {
+      const { logNudge } = logPaths(directory)
+      await sendOne(transport)
+      fs.utimesSync(logNudge, 1, 1)
+      await sendOne(transport)
+      assert.ok(fs.statSync(logNudge).mtimeMs > 1_000)
+    })
+  ))
+
+test('after a failed write no descriptor is kept of a file that others may make anew', () =>
+  inDirectory((directory) =>
+    withTransport(directory, async (transport) => {
+      // Two records fit in a segment: the third begins a file that has no row yet.
+      const producer = await madeTopic(transport, { 'segment.bytes': '150' })
+      const send = (): Promise<unknown> => producer.send(record(at, { value: 'v' }))
+      await send()
+      await send()
+      // Its bytes are written, and then the commit finds no room.
+      const run = StatementSync.prototype.run
+      let isFull = true
+      mock.method(
+        StatementSync.prototype,
+        'run',
+        function (this: StatementSync, ...values: SQLInputValue[]) {
+          if (this.sourceSQL !== 'COMMIT' || !isFull) return Reflect.apply(run, this, values)
+          isFull = false
+          throw Object.assign(new Error('database or disk is full'), { errcode: 13 })
+        }
+      )
+      await rejectsWith(send(), 'TAILRACE_STATE_FULL', true)
+      mock.restoreAll()
+      // Another one opens, sweeps what nothing points to, and makes the file anew.
+      await withTransport(directory, async (other) => {
+        await sendOne(other)
+        await send()
+        const fetcher = await other.fetcher()
+        fetcher.add([{ ...at, offset: 2 }])
+        const [chunk] = await fetcher.fetch({ bytesMax: 100_000, waitMaxMs: 1_000 })
+        assert.ok(chunk !== undefined)
+        assert.equal(recordsOf(chunk, 2).length, 2)
+      })
+    })
+  ))
+
+test('a member that was held up itself does not give up those that were held up with it', () =>
+  inDirectory((directory) =>
+    withTransport(directory, async (transport) => {
+      const request = { group: 'g', topologyHash: 'h', tasks: [taskOf(0, 't')], url: undefined }
+      const times = { sessionTimeoutMs: 300, heartbeatMs: 30 }
+      const [one, two] = [await transport.coordinator(), await transport.coordinator()]
+      await one.join({ ...request, ...times, memberId: 'one' })
+      await two.join({ ...request, ...times, memberId: 'two' })
+      for (const member of [one, two]) await member.beat()
+      // As if the machine, or the container, had been stopped for a while.
+      await pause(realClock, 600)
+      assert.equal((await one.beat()).view.members.length, 2)
+      assert.equal((await two.beat()).isLost, false)
+    })
+  ))
+
+test(
+  'what another process deleted is let go of, so that its room is free',
+  { timeout: 30_000 },
+  () =>
+    inDirectory(async (directory) => {
+      if (!existsSync('/proc/self/fd')) return
+      // Its housekeeping comes at once, and not every ten seconds.
+      const schedule = (delayMs: number, run: () => void): Cancel =>
+        realClock.schedule(Math.min(delayMs, 20), run)
+      const reader = createEmbeddedTransport({ directory, clock: { ...realClock, schedule } })
+      await reader.open()
+      try {
+        await withTransport(directory, async (transport) => {
+          await sendOne(transport)
+          const fetcher = await reader.fetcher()
+          fetcher.add([{ ...at, offset: 0 }])
+          await fetcher.fetch({ bytesMax: 1_000, waitMaxMs: 1_000 })
+          await transport.admin().delete(['topic'])
+        })
+        while (heldSegments(directory) > 0) await pause(realClock, 10)
+      } finally {
+        await reader.close()
+      }
+    })
+)
+
+function heldSegments(directory: string): number {
+  const isHeld = (fd: string): boolean => {
+    try {
+      return readlinkSync(join('/proc/self/fd', fd)).startsWith(join(directory, 'segments'))
+    } catch {
+      return false
+    }
+  }
+  return readdirSync('/proc/self/fd').filter(isHeld).length
+}
+
 for (const what of ['cannot be made', 'breaks later'] as const) {
   test(`where a watch ${what}, waiting goes on by polling`, { timeout: 30_000 }, () =>
     inDirectory(async (directory) => {
@@ -160,7 +263,7 @@ for (const what of ['cannot be made', 'breaks later'] as const) {
         await sendOne(transport)
         await withTransport(directory, async (reader) => {
           const fetcher = await reader.fetcher()
-          fetcher.add([{ topic: 'topic', partition: 0, offset: 1 }])
+          fetcher.add([{ ...at, offset: 1 }])
           await fetcher.fetch({ bytesMax: 1_000, waitMaxMs: 1 })
           const since = realClock.monotonic()
           const waiting = fetcher.fetch({ bytesMax: 1_000, waitMaxMs: 25_000 })

@@ -1,4 +1,5 @@
-// What has to be on the disk itself, and when: the order in which a power cut may take things.
+// What has to be on the disk itself, and when: the order in which a power cut may take things, and
+// what others may do between two of them.
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { existsSync, readdirSync } from 'node:fs'
@@ -7,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, StatementSync } from 'node:sqlite'
 import { mock, test } from 'node:test'
 import { record, TransportScene } from '../../conformance/transport-scene.ts'
 import type { Transport } from '../../port/transport.ts'
@@ -60,6 +61,70 @@ test('compaction brings what replaces a record to the disk before the record goe
     assert.deepEqual(await scene.values(at), ['newest'])
     for (const source of sources) {
       assert.deepEqual(synced.get(source), sources, `${source} was not synced while all were there`)
+    }
+  }))
+
+test('a topic deleted between compacting and swapping leaves nothing behind', () =>
+  inLog('normal', async (scene, directory) => {
+    const extra = { 'segment.bytes': '1' }
+    const at = { topic: await scene.topic(1, { cleanupPolicy: 'compact', extra }), partition: 0 }
+    for (const value of ['old', 'new']) await scene.sendAll([record(at, { key: 'k', value })])
+    const admin = scene.transport.admin()
+    const open = promises.open
+    mock.method(promises, 'open', async (...args: Parameters<typeof open>) => {
+      // The output is whole, and about to take the place of its sources.
+      if (!String(args[0]).endsWith('.0.seg')) await admin.delete([at.topic])
+      return open(...args)
+    })
+    syncBuiltinESMExports()
+    await admin.maintain()
+    assert.deepEqual(readdirSync(join(directory, 'segments')), [])
+    const db = new DatabaseSync(join(directory, 'log.db'), { readOnly: true })
+    const rows = db.prepare('SELECT * FROM segment').all()
+    db.close()
+    assert.deepEqual(rows, [])
+  }))
+
+test('files go only after the commit that gives them up is on the disk itself', () =>
+  inLog('normal', async (scene) => {
+    const extra = { 'segment.bytes': '1' }
+    const compacted = { cleanupPolicy: 'compact', extra } as const
+    const kept = { topic: await scene.topic(1, { extra }), partition: 0 }
+    const clean = { topic: await scene.topic(1, compacted), partition: 0 }
+    for (const at of [kept, clean]) {
+      for (const value of ['1', '2', '3']) await scene.sendAll([record(at, { key: 'k', value })])
+    }
+    const steps: string[] = []
+    const run = StatementSync.prototype.run
+    mock.method(
+      StatementSync.prototype,
+      'run',
+      function (this: StatementSync, ...values: SQLInputValue[]) {
+        if (/^(COMMIT|PRAGMA synchronous)/.test(this.sourceSQL)) steps.push(this.sourceSQL)
+        return Reflect.apply(run, this, values)
+      }
+    )
+    const unlink = fs.unlinkSync
+    mock.method(fs, 'unlinkSync', (path: string) => {
+      steps.push('unlink')
+      unlink(path)
+    })
+    syncBuiltinESMExports()
+    const admin = scene.transport.admin()
+    const acts = [
+      () => admin.deleteRecords(kept, 2),
+      () => admin.maintain(),
+      () => admin.delete([clean.topic])
+    ]
+    for (const act of acts) {
+      steps.length = 0
+      await act()
+      const unlinked = steps.indexOf('unlink')
+      assert.ok(unlinked > 0, 'nothing was unlinked')
+      const before = steps
+        .slice(0, unlinked)
+        .filter((step) => step !== 'PRAGMA synchronous = normal')
+      assert.deepEqual(before.slice(-2), ['PRAGMA synchronous = FULL', 'COMMIT'])
     }
   }))
 

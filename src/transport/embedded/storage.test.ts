@@ -210,6 +210,31 @@ test('what compaction leaves fits in few segments, however often it runs', () =>
     assert.equal((await scene.read(at)).length, 5)
   }))
 
+test('cleaners at once, and processes that open meanwhile, take nothing from each other', () =>
+  inScene(async (scene) => {
+    const at = await scene.small({ cleanupPolicy: 'compact' })
+    const other = await scene.connect()
+    for (let round = 1; round <= 3; round++) {
+      await scene.fill(at, 120, (i) => `k${i % 50}`)
+      let isOver = false
+      const openOn = async (): Promise<void> => {
+        // Each one sweeps what has no row yet: the file that a cleaner writes to.
+        for (; !isOver; await realClock.turn()) await (await scene.connect()).close()
+      }
+      const opening = openOn()
+      const cleaners = [scene.transport, other].map((one) => one.admin().maintain())
+      await Promise.all(cleaners).finally(() => {
+        isOver = true
+      })
+      await opening
+      const last = new Map((await scene.read(at)).map(({ key, offset }) => [key, offset]))
+      const from = round * 120 - 50
+      const expected = upTo(50).map((i) => [`k${((from + i) % 120) % 50}`, from + i] as const)
+      for (const [key, offset] of expected) assert.equal(last.get(key), offset, key)
+      assert.equal(last.size, 50)
+    }
+  }))
+
 test('a reader behind everything that compaction took reaches the end', () =>
   inScene(async (scene) => {
     const at = await scene.small({
