@@ -108,7 +108,8 @@ export class Maintenance {
 
   async #seal(id: number): Promise<void> {
     const { database } = this.#log
-    if ((partitionState(database, id)?.position ?? 0) === 0) return
+    const position = await database.attempt(() => partitionState(database, id)?.position ?? 0)
+    if (position === 0) return
     await database.transaction(() => {
       if (partitionState(database, id) !== undefined) rollActive(this.#log, id)
     })

@@ -35,9 +35,13 @@ export async function retain(log: Log, topic: Topic): Promise<void> {
   if (settings.cleanupPolicy === 'compact') return
   const now = log.clock.now()
   for (const id of partitionIds) {
-    const before = log.database.all(selectSegments, id)
-    const state = partitionState(log.database, id)
-    if (state === undefined || keptFrom(before, { state, settings, now }) === state.start) continue
+    const isDue = await log.database.attempt(() => {
+      const state = partitionState(log.database, id)
+      if (state === undefined) return false
+      const segments = log.database.all(selectSegments, id)
+      return keptFrom(segments, { state, settings, now }) !== state.start
+    })
+    if (!isDue) continue
     await removing(log, () => {
       const current = partitionState(log.database, id)
       if (current === undefined) return []
