@@ -94,10 +94,10 @@ export class Dispatcher implements TaskHost {
     this.#isQuiet = true
   }
 
-  /** Lets a task work, at the next turn if this one is used up. */
+  /** Lets a task work, in a turn that comes soon. */
   kick(task: Schedulable): void {
-    if (this.#isScheduled) this.#ready.add(task)
-    else task.pump()
+    this.#ready.add(task)
+    this.#schedule()
   }
 
   takeTurn(task: Schedulable): boolean {
@@ -141,9 +141,14 @@ export class Dispatcher implements TaskHost {
   #turn(): void {
     this.#isScheduled = false
     this.#startTurn()
-    const tasks = [...this.#ready]
-    this.#ready.clear()
-    for (const task of tasks) task.pump()
+    for (const task of this.#ready) {
+      this.#ready.delete(task)
+      task.pump()
+      // Its loop may go on by itself until the turn is used up. Loops that took one event each in
+      // turn would drive each other's rows out of the processor's caches: twice the time an event.
+      if (this.#left <= 0 || task.isOpen) break
+    }
+    if (this.#ready.size > 0) this.#schedule()
   }
 
   /** Also called now and then: a turn of a quiet worker may have begun long ago. */

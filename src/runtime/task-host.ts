@@ -11,6 +11,8 @@ import type { PulseRow } from './pulse.ts'
 export interface Schedulable {
   readonly id: string
   readonly queues: readonly PartitionQueue[]
+  /** A record is being worked on. */
+  readonly isOpen: boolean
   /** Works as far as it can without waiting. */
   pump(): void
 }

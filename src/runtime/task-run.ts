@@ -76,6 +76,10 @@ export class TaskRun implements StepOwner {
     return this.#parts.time
   }
 
+  get isOpen(): boolean {
+    return this.#open !== undefined
+  }
+
   get isStopped(): boolean {
     return this.#isStopped
   }
