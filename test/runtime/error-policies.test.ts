@@ -157,8 +157,7 @@ onLog(
     await log.put('in', [broken])
     const app = log.app()
     app.each('read', { source: app.topic('in'), onError: deadLetter() }, () => undefined)
-    const worker = await log.start(app)
-    const error = await worker.ended
+    const error = await log.endOf(app)
     assert.ok(hasCode(error, 'TAILRACE_CONFIG_INVALID'), String(error))
     assert.match(
       error.message,
