@@ -38,7 +38,7 @@ function settled(line: string): string {
     .replace(/^\[\d\d:\d\d:\d\d\.\d{3}\]/, '[time]')
     .replace(/\bpid \d+/, 'pid N')
     .replace(/127\.0\.0\.1:\d+/, '127.0.0.1:PORT')
-    .replace(/ in \/.*\/\.tailrace\//, ' in /folder/.tailrace/')
+    .replace(/( in |embedded:)\/.*\/\.tailrace\//, '$1/folder/.tailrace/')
     .replace(/\boffset \d+/, 'offset N')
     .replaceAll(/\b\d{13}\b/g, 'TIME')
 }

@@ -96,8 +96,12 @@ class ProcessRun {
   }
 
   #listen(): void {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // HUP: the terminal was closed, and nobody is there to press Ctrl-C.
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       process.on(signal, () => this.#onStopSignal(signal))
+    }
+    for (const stream of [process.stdout, process.stderr]) {
+      stream.on('error', (error) => this.#onOutputLost(error))
     }
     process.on('SIGQUIT', () => this.#force('SIGQUIT'))
     for (const signal of ['SIGUSR1', 'SIGTTIN'] as const) {
@@ -130,6 +134,14 @@ class ProcessRun {
   #force(reason: string): void {
     this.#isStopping = true
     this.#stopCold(reason, exitCodes.forced)
+  }
+
+  // A closed pipe or terminal: lines to it are lost, and a stop under way goes on without them.
+  #onOutputLost(error: Error): void {
+    if (this.#isStopping) return
+    this.#isStopping = true
+    this.#print(new Error('what reads the output of this worker is gone', { cause: error }))
+    this.#stopCold('its output cannot be written', exitCodes.crashed)
   }
 
   #onUncaught(error: unknown): void {

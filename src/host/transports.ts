@@ -1,4 +1,5 @@
 // Which log an app talks to: chosen by the broker URL, loaded when it is first needed.
+import { resolve } from 'node:path'
 import { messageOf, TailraceError } from '../core/errors.ts'
 import { nearest } from '../core/problems.ts'
 import type { Clock } from '../port/clock.ts'
@@ -77,7 +78,9 @@ async function embedded(
   const onMaintenanceError = (error: unknown): void => {
     log.warn({ err: error }, `the log's upkeep failed, and is tried again: ${messageOf(error)}`)
   }
-  return createEmbeddedTransport({ directory, clock, synchronous, onMaintenanceError })
+  // Whole, so that who reads the start report in another folder sees that it is another log.
+  const place = resolve(directory)
+  return createEmbeddedTransport({ directory: place, clock, synchronous, onMaintenanceError })
 }
 
 function parts(broker: string): { readonly scheme: string; readonly rest: string } {

@@ -20,7 +20,8 @@ const hook = (name: string, env: Readonly<Record<string, string>> = {}): SceneWo
 const stops: Readonly<Record<string, readonly Case[]>> = {
   0: [
     { name: 'TERM', signals: [[started, 'SIGTERM']] },
-    { name: 'INT', signals: [[started, 'SIGINT']] }
+    { name: 'INT', signals: [[started, 'SIGINT']] },
+    { name: 'HUP, when the terminal is closed', signals: [[started, 'SIGHUP']] }
   ],
   1: [
     { name: 'an event that nobody can handle', ...hook('throw'), said: /cannot be counted/ },
@@ -87,6 +88,15 @@ for (const [shown, cases] of Object.entries(stops)) {
     })
   }
 }
+
+scene('1: nobody reads its output any more', async (world) => {
+  const worker = await world.worker({ ...hooked, env: { HOOK: 'never', HOOK_ID: '40' } }).started()
+  worker.closeOutput()
+  await world.send(50)
+  await worker.ends({ code: 1 })
+  assert.match(worker.text, /what reads the output of this worker is gone[^]*EPIPE/)
+  await world.finish()
+})
 
 const mistakes: readonly Case[] = [
   {

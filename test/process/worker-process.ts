@@ -108,6 +108,11 @@ export class WorkerProcess {
     assert.deepEqual(this.#ending, wanted, `it ended otherwise:\n${this.#text}`)
   }
 
+  /** Reads its standard output no further, as `| head` does. */
+  closeOutput(): void {
+    this.#child.stdout?.destroy()
+  }
+
   async stop(): Promise<void> {
     this.signal('SIGTERM')
     await this.ends({ code: 0 })
