@@ -52,6 +52,8 @@ interface Echo {
   readonly profile: string | undefined
 }
 
+type LoopFigures = Record<'holdMsMax' | 'holdMsP99' | 'idleHoldMsMax' | 'rssMbPeak', number>
+
 async function echo(
   transport: Transport,
   { directory, appId, shape, profile }: Echo
@@ -85,8 +87,8 @@ async function echo(
     const { figures: own } = await child.ask('figures')
     await producer.close()
     await child.stop()
-    const { holdMsMax = Number.NaN, holdMsP99 = Number.NaN, rssMbPeak = Number.NaN } = own
-    return { ...figures, holdMsMax, holdMsP99, rssMbPeak }
+    const { holdMsMax, holdMsP99, idleHoldMsMax, rssMbPeak } = own as LoopFigures
+    return { ...figures, holdMsMax, holdMsP99, idleHoldMsMax, rssMbPeak }
   } finally {
     child.kill()
   }

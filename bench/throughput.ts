@@ -9,6 +9,7 @@ import type { Transport } from '../src/port/transport.ts'
 import { Child } from './child.ts'
 import { committedOf, eachRecord, inputTopic } from './log.ts'
 import { type Load, pageName, userName, viewsOf } from './page-views.ts'
+import { machineMs, ownMs } from './processors.ts'
 import { type Job, outputOf } from './programs.ts'
 import type { Figures } from './report.ts'
 
@@ -67,6 +68,7 @@ async function consume({ transport, load, profile }: Bench, job: Job): Promise<F
   const child = new Child(job, profile)
   try {
     const first = await child.answer('first')
+    const before = machineMs() - ownMs()
     const admin = transport.admin()
     while ((await committedOf(admin, job.appId, inputTopic)) < load.events) {
       child.check()
@@ -76,13 +78,16 @@ async function consume({ transport, load, profile }: Bench, job: Job): Promise<F
     const warm = await child.answer('warm')
     const measured = load.events - job.warmUp
     const { figures } = await child.ask('figures')
+    const own = (figures['cpuMicrosSinceFirst'] ?? 0) / 1_000
+    const others = machineMs() - ownMs() - before - own
     if (job.program === 'count') await check(child)
     await child.stop()
     return {
       eventsPerSecond: (measured * 1_000) / (end - warm.at),
       coldEventsPerSecond: (load.events * 1_000) / (end - first.at),
       cpuMicrosPerEvent: (figures['cpuMicros'] ?? 0) / measured,
-      rssMbPeak: figures['rssMbPeak'] ?? Number.NaN
+      rssMbPeak: figures['rssMbPeak'] ?? Number.NaN,
+      otherProcessors: Math.max(0, others / (end - first.at))
     }
   } finally {
     child.kill()

@@ -2,6 +2,7 @@
 // over; figures and the comparison of the table with the input are answered.
 import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { heldMs, IdleLoop } from './idle-loop.ts'
 import { countByMinute } from './page-views.ts'
 import { type Job, type Program, programOf } from './programs.ts'
 
@@ -16,14 +17,19 @@ export type Answer =
 
 const job = JSON.parse(process.argv[2] ?? '{}') as Job
 let seen = 0
+let cpuWhenFirst = 0
 let cpuWhenWarm = 0
 const program = programOf(job, () => {
-  if (seen === 0) say({ kind: 'first', at: Date.now() })
+  if (seen === 0) {
+    cpuWhenFirst = cpuMicros()
+    say({ kind: 'first', at: Date.now() })
+  }
   if (seen++ !== job.warmUp) return
   cpuWhenWarm = cpuMicros()
   say({ kind: 'warm', at: Date.now() })
 })
-const delay = job.watchesLoop ? monitorEventLoopDelay({ resolution: 1 }) : undefined
+const delay = monitorEventLoopDelay({ resolution: 1 })
+const idle = job.watchesLoop ? new IdleLoop() : undefined
 const startedAt = performance.now()
 const worker = await program.app.start({ web: false })
 const startMs = performance.now() - startedAt
@@ -37,10 +43,11 @@ async function answer(question: Question): Promise<void> {
   switch (question) {
     case 'watch':
       // From here on: what the start of a process costs is not what a loop holds.
-      delay?.enable()
+      delay.enable()
+      idle?.watch()
       return say({ kind: 'watching' })
     case 'figures':
-      return say({ kind: 'figures', figures: figures() })
+      return say({ kind: 'figures', figures: await figures() })
     case 'check':
       return say({ kind: 'check', problems: await problemsOf(program) })
     case 'stop':
@@ -53,16 +60,21 @@ function say(answer: Answer): void {
   process.send?.(answer)
 }
 
-function figures(): Record<string, number> {
+async function figures(): Promise<Record<string, number>> {
   const { counters } = worker.status()
   return {
     cpuMicros: cpuMicros() - cpuWhenWarm,
+    cpuMicrosSinceFirst: cpuMicros() - cpuWhenFirst,
     rssMbPeak: peakMb(),
     rssMb: process.memoryUsage.rss() / 1e6,
     restored: counters.restoredRecords,
     commits: counters.commits,
     startMs,
-    ...(delay && { holdMsMax: held(delay.max), holdMsP99: held(delay.percentile(99)) })
+    ...(idle && {
+      holdMsMax: heldMs(delay.max),
+      holdMsP99: heldMs(delay.percentile(99)),
+      idleHoldMsMax: await idle.holdMsMax()
+    })
   }
 }
 
@@ -70,11 +82,6 @@ function figures(): Record<string, number> {
 function cpuMicros(): number {
   const { user, system } = process.cpuUsage()
   return user + system
-}
-
-// The monitor looks once a millisecond, and what it notes is the time between two looks.
-function held(nanoseconds: number): number {
-  return nanoseconds / 1e6 - 1
 }
 
 function peakMb(): number {
