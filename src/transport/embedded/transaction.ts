@@ -89,10 +89,15 @@ class EmbeddedTransaction implements TransactionalProducer {
     const buffered = this.#buffered(task, record)
     const { encoder, hasAppendTime } = buffered
     const before = encoder.recordCount === 0 ? 0 : encoder.sizeBytes
-    const timestamp = hasAppendTime ? this.#log.clock.now() : record.timestamp
+    const timestamp = hasAppendTime ? this.#appendTime(encoder) : record.timestamp
     encoder.append(record.key, record.value, timestamp, record.headers)
     this.#pendingBytes += encoder.sizeBytes - before
     if (encoder.sizeBytes >= batchBytesMax) finish(buffered)
+  }
+
+  // A batch has one append time: a look at the clock for each record would cost as much as a copy.
+  #appendTime({ maxTimestamp, recordCount }: BatchEncoder): number {
+    return recordCount === 0 ? this.#log.clock.now() : maxTimestamp
   }
 
   commitOffsets(commit: TaskCommit): void {
