@@ -2,6 +2,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatDuration } from '../src/core/duration.ts'
+import { depthMax } from '../src/core/freeze.ts'
+import { type RetryDecision, retry } from '../src/core/decision.ts'
+import { defaultPartitions } from '../src/core/topology-partitions.ts'
+import { panesMax } from '../src/core/window.ts'
+import { scanRowsMax } from '../src/runtime/queries.ts'
+import { lockWaitMsMax } from '../src/transport/embedded/database.ts'
+import { createEmbeddedTransport } from '../src/transport/embedded/index.ts'
+import { waitingBytesMax } from '../src/transport/embedded/producer.ts'
 import { formatBytes, type OptionKind } from '../src/host/option-kinds.ts'
 import {
   environmentName,
@@ -21,7 +29,32 @@ export function optionsPage(): string {
     '|---|---|---|---|---|',
     ...rows
   ]
-  return `${[head, table.join('\n'), tail].join('\n\n')}\n`
+  return `${[head, table.join('\n'), tail, fixedLimits()].join('\n\n')}\n`
+}
+
+/** What is bounded without an option of its own. */
+function fixedLimits(): string {
+  const embedded = createEmbeddedTransport({ directory: 'never opened' })
+  const { heartbeatMs, sessionTimeoutMs, transactionBytesMax } = embedded.features
+  const { backoffMs, backoffMsMax, times } = retry() as RetryDecision
+  const waits = `${formatDuration(backoffMs)} to ${formatDuration(backoffMsMax)}`
+  const rows: readonly (readonly [what: string, value: string])[] = [
+    ['tries after the first, where no policy says otherwise', `${times}, waiting ${waits}`],
+    ['embedded log: a worker that is silent for longer has left', formatDuration(sessionTimeoutMs)],
+    ['embedded log: time between two of its heartbeats', formatDuration(heartbeatMs)],
+    ['embedded log: bytes of one transaction', formatBytes(transactionBytesMax)],
+    [
+      'embedded log: bytes that wait to be written; then sends are refused',
+      formatBytes(waitingBytesMax)
+    ],
+    ['embedded log: wait for its lock; then the write fails', formatDuration(lockWaitMsMax)],
+    ['partitions of a topic that names no number', String(defaultPartitions)],
+    ['levels of a value', String(depthMax)],
+    ['windows that one event falls into', String(panesMax)],
+    ['rows of a `scan` that names no `limit`', String(scanRowsMax)]
+  ]
+  const head = ['## Limits that are no options', '', '| what | limit |', '|---|---|']
+  return [...head, ...rows.map(([what, value]) => `| ${what} | ${value} |`)].join('\n')
 }
 
 function kindText(kind: OptionKind): string {
@@ -60,7 +93,8 @@ const head = `<!-- Written by \`npm run docs\` from src/host/option-table.ts: ch
 An option is given in code (\`createApp({ commitInterval: '200ms' })\`), in the environment
 (\`TAILRACE_COMMIT_INTERVAL=200ms\`), to \`app.start({ … })\`, or as a flag of the command line.
 What stands further to the right in this sentence is stronger. Every mistake of every place is
-reported before anything starts, all of them at once; an unknown name is refused.
+reported before anything starts, all of them at once; an unknown name is refused. A \`createApp\`
+that is wrong in itself throws where it stands, with the mistakes of the environment.
 
 A duration is a number of milliseconds or a text such as \`250ms\`, \`10s\`, \`5m\`, \`1h\`.
 A size is a number of bytes, or in text also \`512KiB\`, \`64MiB\`, \`1GiB\`.`

@@ -73,7 +73,7 @@ interface WindowParts extends WindowOptions {
 }
 
 /** Windows of one event: each is a row that it writes. */
-const panesMax = 10_000
+export const panesMax = 10_000
 
 function windowOf(kind: 'tumbling' | 'hopping', parts: WindowParts): Window<never> {
   const sizeMs = positive(parts.size, `${kind} window size`)

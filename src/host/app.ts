@@ -323,7 +323,7 @@ export class App {
  * const app = createApp({ id: 'page-views', deadLetter: 'page-views-dead' })
  */
 export function createApp(options: AppOptions): App {
-  checkAppOptions(options)
+  checkAppOptions(options, process.env)
   return new App(options)
 }
 

@@ -164,22 +164,29 @@ test('a transport must beat more often than its session lasts', () => {
   assert.equal(heartbeatProblems({ heartbeatMs: 3_000, sessionTimeoutMs: 3_000 }).length, 1)
 })
 
+test('a createApp that is refused tells what is wrong with the environment too', () => {
+  const environment = { TAILRACE_COMIT_INTERVAL: '5s' }
+  checkAppOptions({ id: 'shop' }, environment)
+  const text = refused(() => checkAppOptions({ id: 'shop', borker: 'x' } as never, environment))
+  assert.match(text, /2 problems\n.*borker[^]*TAILRACE_COMIT_INTERVAL: is "5s"/)
+})
+
 test('createApp looks at what code says, at once', () => {
-  checkAppOptions({ id: 'shop', broker: 'memory:', web: { port: 0 }, store: 'memory' })
+  checkAppOptions({ id: 'shop', broker: 'memory:', web: { port: 0 }, store: 'memory' }, {})
   assert.match(
-    refused(() => checkAppOptions({ id: 'no/slash' })),
+    refused(() => checkAppOptions({ id: 'no/slash' }, {})),
     /createApp\({ id }\): "no\/slash" must be 1 to 200 characters/
   )
   assert.match(
-    refused(() => checkAppOptions({ borker: 'memory:' } as never)),
+    refused(() => checkAppOptions({ borker: 'memory:' } as never, {})),
     /2 problems\n.*must name the app: a text\n.*there is no such option\n.*Did you mean broker\?/
   )
   assert.match(
-    refused(() => checkAppOptions(undefined as never)),
+    refused(() => checkAppOptions(undefined as never, {})),
     /needs an object/
   )
   assert.match(
-    refused(() => checkAppOptions({ id: 'a', store: 'rocks', codec: 'json' } as never)),
+    refused(() => checkAppOptions({ id: 'a', store: 'rocks', codec: 'json' } as never, {})),
     /store }\): is "rocks"; expected 'level', 'memory' or a function[^]*codec/
   )
 })

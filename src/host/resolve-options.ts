@@ -21,17 +21,19 @@ export interface OptionSources {
 }
 
 /**
- * Checks what code gave to `createApp`, at once, where the mistake can be seen.
+ * Checks what code gave to `createApp`, at once, where the mistake can be seen. Where it is refused
+ * nothing else will look at the environment, so that is told along with it.
  *
  * @throws TAILRACE_CONFIG_INVALID with every problem
  */
-export function checkAppOptions(options: AppOptions): void {
+export function checkAppOptions(options: AppOptions, environment: Environment): void {
   if (typeof options !== 'object' || options === null) {
     const message = 'needs an object with at least an id'
     refuseAll('TAILRACE_CONFIG_INVALID', 'the app', [{ path: 'createApp', message }])
     return
   }
   const problems = [...idProblems(options), ...appLayer(options).problems]
+  if (problems.length > 0) problems.push(...layerOfEnvironment(environment).problems)
   refuseAll('TAILRACE_CONFIG_INVALID', 'the app', problems)
 }
 

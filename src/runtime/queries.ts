@@ -16,7 +16,7 @@ export interface QueryParts {
   readonly tasks: TaskSet
 }
 
-const scanRowsMax = 1_000
+export const scanRowsMax = 1_000
 
 export class Queries {
   readonly #parts: QueryParts

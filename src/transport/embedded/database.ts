@@ -22,7 +22,7 @@ export interface DatabaseOptions {
 }
 
 /** How long a call waits for another process's lock; a stopped process can hold it for ever. */
-const lockWaitMsMax = 30_000
+export const lockWaitMsMax = 30_000
 /** Retries that only let the event loop turn; later ones wait up to `retryDelayMsMax`. */
 const retryTurns = 4
 const retryDelayMsMax = 4

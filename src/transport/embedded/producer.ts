@@ -7,7 +7,7 @@ import type { Log } from './log.ts'
 import { PartitionSends } from './partition-sends.ts'
 
 /** Bytes that may wait to be written. Whoever sends without ever waiting learns of it here. */
-const waitingBytesMax = 256 * 1024 * 1024
+export const waitingBytesMax: number = 256 * 1024 * 1024
 
 export class EmbeddedProducer implements Producer {
   readonly #log: Log
