@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import fs, { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -126,6 +127,21 @@ test('a lock.db of something else is refused with the cure', async (t) => {
     'no database, and longer than its header is '.repeat(9)
   )
   await assertRefused({ app, explicit }, 'TAILRACE_STATE_CORRUPT')
+})
+
+test('a directory on a disk that machines share is refused', async (t) => {
+  const parent = await makeParent(t)
+  const nfs = 0x6969
+  t.mock.method(fs, 'statfs', async () => ({ type: nfs }))
+  syncBuiltinESMExports()
+  try {
+    await assertRefused({ app, parent }, 'TAILRACE_STATE_NETWORK_DISK')
+    await assertRefused({ app, explicit: join(parent, 'mine') }, 'TAILRACE_STATE_NETWORK_DISK')
+  } finally {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  }
+  assert.equal((await claim(t, { app, parent })).index, 0)
 })
 
 test('a file in place of a directory is refused', async (t) => {

@@ -1,10 +1,9 @@
 // A handler that computes for longer than the session (3 s on the embedded log) keeps its tasks.
-// The issue names 20 s; the ratio to the session is what matters, and 7 s is twice the session.
 import assert from 'node:assert/strict'
 import { scene } from './run.ts'
 
-scene('7 s in one event, beside another worker', async (one) => {
-  const env = { HOOK: 'compute', HOOK_MS: '7000', HOOK_ID: '40' }
+scene('20 s in one event, beside another worker', async (one) => {
+  const env = { HOOK: 'compute', HOOK_MS: '20000', HOOK_ID: '40' }
   const module = 'hooked-visits.ts'
   const first = await one.worker({ data: 'first', module, env }).started()
   const second = await one.worker({ data: 'second', module, env }).started()
