@@ -99,6 +99,12 @@ test('what does not fit the topic is refused before it is sent', async (t) => {
     'TAILRACE_SCHEMA_INVALID'
   )
   assert.match(invalid.message, /the value of a record for "orders"/)
+  assert.match(invalid.hint, /Compare the listed problems/)
+  const unquoted = await refused(
+    run({ topic: 'orders', value: '{amount:1}', key: 'me' }),
+    'TAILRACE_SCHEMA_INVALID'
+  )
+  assert.match(unquoted.hint, /It is no JSON and was taken as text/)
   const keyless = await refused(
     run({ topic: 'orders', value: '{"amount":1}' }),
     'TAILRACE_SCHEMA_NULL'

@@ -27,7 +27,9 @@ export async function send(
   const where = `a record for "${topic.name}"`
   const record = {
     key: await firstFitting(topic.key, keysOf(given.key), `the key of ${where}`),
-    value: await firstFitting(topic.value, values, `the value of ${where}`),
+    value: await firstFitting(topic.value, values, `the value of ${where}`).catch((error) => {
+      throw parsed === undefined ? takenAsText(error, text) : error
+    }),
     ...(partition === undefined ? {} : { partition }),
     ...(timestamp === undefined ? {} : { timestamp })
   }
@@ -107,6 +109,15 @@ function keysOf(key: string | undefined): readonly unknown[] {
   if (key === undefined) return [null]
   const parsed = parse(key)
   return parsed === undefined ? [key] : [key, parsed.value]
+}
+
+/** What looks like JSON and is none was meant to be some: the shell took its quotes, as a rule. */
+function takenAsText(error: unknown, text: string): unknown {
+  if (!(error instanceof TailraceError) || !/^[[{"]/.test(text)) return error
+  const { cause, code, context, message } = error
+  const hint =
+    'It is no JSON and was taken as text: look at its quotes, and put it into single ones.'
+  return new TailraceError(code, message.slice(code.length + 2), { cause, context, hint })
 }
 
 function parse(text: string): { readonly value: unknown } | undefined {

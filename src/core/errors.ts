@@ -84,7 +84,7 @@ export const catalogue = {
   },
   TAILRACE_SCHEMA_INVALID: {
     meaning: 'A key or value does not fit its schema.',
-    fix: 'Compare the listed problems with the schema; the error policy decides about the record.'
+    fix: 'Compare the listed problems with the schema; a record that was read has its error policy.'
   },
   TAILRACE_SCHEMA_NULL: {
     meaning: 'A key or value is null and its schema does not accept null.',
