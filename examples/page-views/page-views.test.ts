@@ -1,7 +1,10 @@
 // The page views example: its pages, and its counts after kill -9.
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createApp } from 'tailrace'
+import { z } from 'zod'
 import { emptyFolder, Program } from '../program.ts'
 
 const limits = { timeout: 180_000 } as const
@@ -67,6 +70,23 @@ test('the demo counts in memory too, and at a rate', limits, async (t) => {
   const { sent, counted, seconds } = JSON.parse(demo.lines.at(-1) ?? '') as Record<string, number>
   assert.deepEqual([sent, counted], [500, 500])
   assert.ok((seconds ?? 0) > 0.4, `500 at 1,000 a second took ${seconds} s`)
+})
+
+test('the demo ends with 1 when it did not count what it sent', limits, async (t) => {
+  const folder = await emptyFolder(t)
+  const broker = `embedded:${join(folder, 'log')}`
+  const app = createApp({ id: 'page-views', broker })
+  const pageViews = app.topic('page_views', { key: z.string(), partitions: 8 })
+  // A view of the future closes the windows of its partition: those sent now come too late.
+  const timestamp = Date.now() + 50 * 60_000
+  await pageViews.send({ key: 'future', value: { pageId: 'a', userId: 'b' }, timestamp })
+  await app.runner.close()
+  const command = `npm run demo -- --events 800 --exit --json --broker ${broker}`
+  const demo = new Program(t, { command, folder })
+  assert.deepEqual(await demo.exited, { code: 1, signal: null }, demo.lines.join('\n'))
+  const { sent = 0, counted = 0 } = JSON.parse(demo.lines.at(-1) ?? '') as Record<string, number>
+  assert.equal(sent, 800)
+  assert.ok(counted < sent, `${counted} counted`)
 })
 
 test('the demo says what it does not understand', limits, async (t) => {
