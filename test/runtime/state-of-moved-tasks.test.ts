@@ -1,4 +1,4 @@
-// `stateCleanup`: tables of tasks that moved away are kept for a while, since tasks often come back.
+// `stateCleanup`: tables of tasks that moved away are kept for a while: tasks often come back.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createApp } from 'tailrace'
