@@ -81,7 +81,7 @@ async function isWatched(t: TestContext, place: Place): Promise<void> {
   await send(t, place, 'ada', 'endless')
   await worker.ends({ signal: 'SIGKILL' })
   assert.match(worker.text, /TAILRACE_AGENT_STALLED/)
-  assert.match(worker.text, /app\.ts:\d+:\d+\)"\]/)
+  assert.match(worker.text, /app\.ts:\d+:\d+\)"/)
 }
 
 test('this Node runs a worker from dist', { timeout: 300_000 }, async (t) => {
