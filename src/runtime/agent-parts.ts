@@ -63,7 +63,7 @@ class OutputRun {
   }
 
   send(record: UnsentRecord): void {
-    const event = this.#scope.require(`sent to "${this.#topic.name}"`)
+    const event = this.#scope.require('sent to', this.#topic.name)
     sendWithin(this.#topic, record, { scope: this.#scope, context: this.#context, event })
   }
 }

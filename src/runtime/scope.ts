@@ -20,11 +20,12 @@ export class Scope {
   }
 
   /** @throws TAILRACE_AGENT_NO_EVENT */
-  require(what: string): StreamEvent {
+  require(what: string, name?: string): StreamEvent {
     if (this.event !== undefined) return this.event
+    const done = name === undefined ? what : `${what} "${name}"`
     throw new TailraceError(
       'TAILRACE_AGENT_NO_EVENT',
-      `agent "${this.agent}" ${what} while no event of it was open` +
+      `agent "${this.agent}" ${done} while no event of it was open` +
         (this.isDead ? ': this call of its function has ended' : '')
     )
   }

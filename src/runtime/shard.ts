@@ -40,6 +40,8 @@ export class Shard {
   readonly #parts: ShardParts
   readonly #cache: ShardCache
   readonly #where: string
+  readonly #keyName: string
+  readonly #valueName: string
   #dirty: Entry[] = []
   #dirtyBytes = 0
   #hasRoundTripped = false
@@ -51,6 +53,8 @@ export class Shard {
     this.id = { table: parts.table.name, partition: parts.partition }
     this.#cache = parts.cache
     this.#where = `table "${parts.table.name}"`
+    this.#keyName = `a key of ${this.#where}`
+    this.#valueName = `a value of ${this.#where}`
   }
 
   /** Estimated bytes that the next freeze will encode. */
@@ -122,7 +126,7 @@ export class Shard {
 
   #decodeValue(bytes: Uint8Array): unknown {
     const slot = this.table.value
-    return validateNow(slot, decode(slot, bytes, this.#where), `a value of ${this.#where}`)
+    return validateNow(slot, decode(slot, bytes, this.#where), this.#valueName)
   }
 
   /** What a user gets for what a row holds. */
@@ -144,7 +148,7 @@ export class Shard {
 
   /** @throws TAILRACE_SCHEMA_ENCODE, TAILRACE_TABLE_VALUE for null */
   keyBytes(key: unknown): Uint8Array {
-    const bytes = encode(this.table.key, key, `a key of ${this.#where}`)
+    const bytes = encode(this.table.key, key, this.#keyName)
     if (bytes !== null) return bytes
     throw new TailraceError('TAILRACE_TABLE_VALUE', `a key of ${this.#where} is null`, {
       hint: 'Give the record a key, or group the stream by one.'
@@ -259,8 +263,8 @@ export class Shard {
   }
 
   #encode(value: unknown): Uint8Array {
-    const bytes = encode(this.table.value, value, `a value of ${this.#where}`)
-    invariant(bytes !== null, `${this.#where} holds a row without a value`)
+    const bytes = encode(this.table.value, value, this.#valueName)
+    invariant(bytes !== null, 'a table holds a row without a value')
     return bytes
   }
 

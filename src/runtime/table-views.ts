@@ -24,13 +24,13 @@ export class WritableShard {
   }
 
   set(key: unknown, value: unknown): void {
-    this.#scope.require(`wrote table "${this.#shard.table.name}"`)
+    this.#scope.require('wrote table', this.#shard.table.name)
     const held = this.#shard.held(value)
     this.#shard.write(this.#scope.journal, this.#shard.entryOf(key, 0), held)
   }
 
   update(key: unknown, change: (value: unknown) => unknown): unknown {
-    this.#scope.require(`wrote table "${this.#shard.table.name}"`)
+    this.#scope.require('wrote table', this.#shard.table.name)
     const entry = this.#shard.entryOf(key, 0)
     const value = change(this.#shard.reveal(currentOf(entry)))
     this.#shard.write(this.#scope.journal, entry, this.#shard.held(value))
@@ -38,7 +38,7 @@ export class WritableShard {
   }
 
   delete(key: unknown): boolean {
-    this.#scope.require(`wrote table "${this.#shard.table.name}"`)
+    this.#scope.require('wrote table', this.#shard.table.name)
     const entry = this.#shard.entryOf(key, 0)
     if (currentOf(entry) === absent) return false
     this.#shard.write(this.#scope.journal, entry, absent)

@@ -2,7 +2,7 @@
 import type { Moment } from '../core/table.ts'
 import type { LateEvent } from '../core/declarations.ts'
 import type { Pane } from '../core/engine.ts'
-import { invariant, TailraceError } from '../core/errors.ts'
+import { TailraceError } from '../core/errors.ts'
 import { isClosed, startsAt, type Window } from '../core/window.ts'
 import { absent, type Entry } from './entry.ts'
 import { scanRows } from './scan.ts'
@@ -59,11 +59,9 @@ class ReadablePanes {
   protected readonly timestamp: number
 
   constructor(shard: Shard, scope: Scope, timestamp: number) {
-    const { window } = shard.table
-    invariant(window !== undefined, `table "${shard.table.name}" has no window`)
     this.shard = shard
     this.scope = scope
-    this.window = window
+    this.window = windowOf(shard)
     this.timestamp = timestamp
   }
 
@@ -133,7 +131,7 @@ class WritablePanes extends ReadablePanes {
 
   override update(key: unknown, change: (value: unknown) => unknown): unknown {
     const { shard, window } = this
-    this.scope.require(`wrote table "${shard.table.name}"`)
+    this.scope.require('wrote table', shard.table.name)
     if (window.everyMs === window.sizeMs) {
       const start = Math.floor(this.timestamp / window.sizeMs) * window.sizeMs
       return this.#change(key, start, change)
@@ -172,7 +170,7 @@ class WritablePanes extends ReadablePanes {
 
   override delete(key: unknown): boolean {
     const { scope, shard } = this
-    scope.require(`wrote table "${shard.table.name}"`)
+    scope.require('wrote table', shard.table.name)
     let isDeleted = false
     for (const start of startsAt(this.window, this.timestamp)) {
       if (this.isShut(start)) continue
@@ -183,6 +181,12 @@ class WritablePanes extends ReadablePanes {
     }
     return isDeleted
   }
+}
+
+function windowOf(shard: Shard): Window {
+  const { name, window } = shard.table
+  if (window !== undefined) return window
+  throw new TailraceError('TAILRACE_BUG_INVARIANT', `table "${name}" has no window`)
 }
 
 function timeOf(shard: Shard, when: Moment): number {
