@@ -117,15 +117,15 @@ async function readRows(options: BenchOptions, all: readonly Named[]): Promise<r
   })
 }
 
-// Rows take turns, so that what else the machine does falls on all of them. The first run warms the
-// machine's caches, and is not counted.
+// Rows take turns, so that what else the machine does falls on all of them. Where a rate is measured,
+// a first run warms the machine's caches, and is not counted.
 async function measure(
   bench: Bench,
   rows: readonly Named[],
   { runs, figures }: { readonly runs: number; readonly figures: Map<string, Figures[]> }
 ): Promise<void> {
   const [first] = rows
-  if (first !== undefined) await run(bench, first.variant)
+  if (first !== undefined && bench.warmUp > 0) await run(bench, first.variant)
   for (let round = 1; round <= runs; round++) {
     for (const { name, variant } of rows) {
       const one = await run(bench, variant)
