@@ -117,8 +117,8 @@ async function readRows(options: BenchOptions, all: readonly Named[]): Promise<r
   })
 }
 
-// Rows take turns, so that what else the machine does falls on all of them. Where a rate is measured,
-// a first run warms the machine's caches, and is not counted.
+// Rows take turns, so that what else the machine does falls on all of them. Where a rate is
+// measured, a first run warms the machine's caches, and is not counted.
 async function measure(
   bench: Bench,
   rows: readonly Named[],

@@ -1,4 +1,7 @@
 // What one event costs, part by part: real tasks over records in memory, no log and no commit.
+// Each part is a process of its own: code that ran for another one would be compiled for both.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { type App, createApp, tumbling } from 'tailrace'
 import { z } from 'zod'
 import { freezeDeep } from '../src/core/freeze.ts'
@@ -6,6 +9,8 @@ import { BatchCursor } from '../src/core/batch-cursor.ts'
 import { BatchEncoder, setBaseOffset } from '../src/core/record-batch.ts'
 import { CacheBudget } from '../src/runtime/cache.ts'
 import { Dispatcher } from '../src/runtime/dispatcher.ts'
+import { absent, Entry, untouched } from '../src/runtime/entry.ts'
+import { Journal } from '../src/runtime/journal.ts'
 import { silentLog } from '../src/runtime/log.ts'
 import { newCounters } from '../src/runtime/monitor.ts'
 import { Spreader } from '../src/runtime/outgoing.ts'
@@ -19,7 +24,7 @@ import { createMemoryTransport } from '../src/transport/memory/index.ts'
 import { inputTopic } from './log.ts'
 import type { BenchOptions } from './options.ts'
 import { pageName, viewsOf, viewText, windowMs } from './page-views.ts'
-import type { Row } from './report.ts'
+import type { Figures, Row } from './report.ts'
 
 const eventsDefault = 200_000
 const warmRuns = 2
@@ -62,6 +67,14 @@ const apps: Readonly<Record<string, (app: App) => void>> = {
   'handler + map': (app) => {
     app.each('a', { source: app.stream(source(app)).map(({ value }) => ({ ...value })) }, nothing)
   },
+  'handler + merge': (app) => {
+    const other = app.topic('more_views', { key: z.string(), value: PageView, partitions: 1 })
+    app.each('a', { source: app.stream(source(app)).merge(other) }, nothing)
+  },
+  groupBy: (app) => {
+    const byUser = app.stream(source(app)).groupBy('by-user', ({ value }) => value.user_id)
+    app.each('a', { source: byUser }, nothing)
+  },
   'handler + two agents': (app) => {
     const both = source(app)
     app.each('a', { source: both }, nothing)
@@ -98,41 +111,95 @@ const apps: Readonly<Record<string, (app: App) => void>> = {
 }
 
 export async function microRows(options: BenchOptions): Promise<readonly Row[]> {
+  const { broker, only, runs } = options
   const events = options.events ?? eventsDefault
-  const bytes = batchesOf(events)
-  const parts: Record<string, () => Promise<void>> = {
-    'walk records': async () => walk(bytes),
-    'walk + key string': async () => walk(bytes, (cursor) => cursor.key()?.toString()),
-    'walk + JSON.parse': async () => {
-      walk(bytes, ({ bytes, valueEnd, valueStart }) => {
-        JSON.parse(bytes.toString('utf8', valueStart, valueEnd))
-      })
-    },
-    'freeze a flat object': async () => {
-      for (let index = 0; index < events; index++) {
-        freezeDeep({ id: 'a', user_id: 'b', page_id: 'c', timestamp: index })
-      }
-    }
-  }
-  for (const [name, declare] of Object.entries(apps)) {
-    parts[name] = () => runTask(declare, bytes, events)
-  }
   const rows: Row[] = []
-  for (const [name, work] of Object.entries(parts)) {
-    if (!name.includes(options.only)) continue
-    const runs: { readonly nsPerEvent: number }[] = []
-    for (let round = 0; round < warmRuns + options.runs; round++) {
-      // Time on the processor: what else the machine does counts less than on the clock.
-      const before = process.cpuUsage()
-      await work()
-      const { user, system } = process.cpuUsage(before)
-      const nsPerEvent = ((user + system) * 1e3) / events
-      if (round >= warmRuns) runs.push({ nsPerEvent })
-    }
-    const { broker } = options
-    rows.push({ workload: 'micro', variant: name, broker, guarantee: 'none: no commit', runs })
+  for (const variant of [...Object.keys(bare), ...Object.keys(apps)]) {
+    if (!variant.includes(only)) continue
+    const figures = await measureApart({ variant, events, runs })
+    rows.push({ workload: 'micro', variant, broker, guarantee, runs: figures })
   }
   return rows
+}
+
+async function measureApart(task: PartTask): Promise<readonly Figures[]> {
+  const part = fork(new URL('micro-part.ts', import.meta.url), [JSON.stringify(task)])
+  const answer = once(part, 'message').then(([message]) => message as readonly Figures[])
+  const ended = once(part, 'exit').then(([code]): never => {
+    throw new Error(`the part "${task.variant}" ended with ${code}`)
+  })
+  // It ends after its answer too.
+  ended.catch(() => undefined)
+  try {
+    return await Promise.race([answer, ended])
+  } finally {
+    part.kill('SIGKILL')
+  }
+}
+
+const guarantee = 'none: no commit'
+
+export interface PartTask {
+  readonly variant: string
+  readonly events: number
+  readonly runs: number
+}
+
+/** One part, after runs that warm it up. */
+export async function measurePart({
+  variant,
+  events,
+  runs
+}: PartTask): Promise<readonly Figures[]> {
+  const bytes = batchesOf(events)
+  const declare = apps[variant]
+  const figures: Figures[] = []
+  for (let round = 0; round < warmRuns + runs; round++) {
+    // Time on the processor: what else the machine does counts less than on the clock.
+    const before = process.cpuUsage()
+    if (declare === undefined) bare[variant]?.(bytes, events)
+    else await runTask(declare, bytes, events)
+    const { user, system } = process.cpuUsage(before)
+    if (round >= warmRuns) figures.push({ nsPerEvent: ((user + system) * 1e3) / events })
+  }
+  return figures
+}
+
+/** Without a task around them. */
+const bare: Readonly<Record<string, (bytes: Buffer, events: number) => void>> = {
+  'walk records': (bytes) => walk(bytes),
+  'walk + key string': (bytes) => {
+    walk(bytes, ({ bytes, keyEnd, keyStart }) => bytes.toString('utf8', keyStart, keyEnd))
+  },
+  'walk + JSON.parse': (bytes) => {
+    walk(bytes, ({ bytes, valueEnd, valueStart }) => {
+      JSON.parse(bytes.toString('utf8', valueStart, valueEnd))
+    })
+  },
+  'make a flat object': (_, events) => makeObjects(events, nothing),
+  'make and freeze a flat object': (_, events) => makeObjects(events, freezeDeep),
+  'journal: write and accept': (_, events) => {
+    const journal = new Journal()
+    const entry = new Entry('a', Buffer.from('a'), 0, absent)
+    const shard = {
+      accept: (accepted: Entry) => {
+        accepted.value = accepted.pending
+        accepted.pending = untouched
+      },
+      checkEncodable: nothing
+    }
+    for (let index = 0; index < events; index++) {
+      journal.mark()
+      journal.write(shard, entry, index)
+      journal.accept(index)
+    }
+  }
+}
+
+function makeObjects(events: number, use: (value: unknown) => unknown): void {
+  for (let index = 0; index < events; index++) {
+    use({ id: 'a', user_id: 'b', page_id: 'c', timestamp: index })
+  }
 }
 
 function batchesOf(events: number): Buffer {
@@ -155,7 +222,7 @@ function batchesOf(events: number): Buffer {
   return Buffer.concat(batches)
 }
 
-function walk(bytes: Buffer, visit: (cursor: BatchCursor) => void = nothing): void {
+function walk(bytes: Buffer, visit: (cursor: BatchCursor) => unknown = nothing): void {
   const cursor = new BatchCursor()
   cursor.reset(bytes, 0)
   while (cursor.next()) visit(cursor)
@@ -165,8 +232,10 @@ async function runTask(declare: (app: App) => void, bytes: Buffer, events: numbe
   const app = createApp({ id: 'micro', broker: 'memory:' })
   declare(app)
   const topology = app.runner.topology()
-  const [sub] = topology.subTopologies
-  if (sub === undefined) throw new Error('an app of one agent has one sub-topology')
+  const sub = topology.subTopologies.find(({ sources }) =>
+    sources.some(({ name }) => name === inputTopic)
+  )
+  if (sub === undefined) throw new Error(`nothing reads ${inputTopic}`)
   const task = `${sub.name}/0`
   const dispatcher = dispatcherOf(task)
   const store = createMemoryStore()
@@ -186,8 +255,12 @@ async function runTask(declare: (app: App) => void, bytes: Buffer, events: numbe
     host: dispatcher
   }
   const { run } = buildTask({ task, epoch: 1 }, sub, parts)
-  const queue = run.queues[0]
-  queue?.push({ topic: inputTopic, partition: 0, bytes, nextOffset: events, end: events })
+  for (const queue of run.queues) {
+    const { partition, topic } = queue
+    const isEmpty = topic !== inputTopic
+    const end = isEmpty ? 0 : events
+    queue.push({ topic, partition, bytes: isEmpty ? Buffer.alloc(0) : bytes, nextOffset: end, end })
+  }
   run.pump()
   while (run.finishedRecords < events) await realClock.turn()
 }
