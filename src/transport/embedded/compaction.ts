@@ -15,7 +15,7 @@ import { syncFile, type SegmentId } from './segments.ts'
 import { indexStepBytes } from './tails.ts'
 
 /** Keys remembered in one pass, about 100 bytes each; a pass takes one segment at least. */
-const keysMax = 500_000
+const keysMax = 100_000
 /** As in Kafka: a day in which a slow reader still finds the tombstones. */
 const tombstonesKeptMsDefault = 86_400_000
 /** What is read, and looked at, in one turn of the event loop. */
