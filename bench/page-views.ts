@@ -64,12 +64,13 @@ export function viewText({ index, page, user, timestamp }: View): string {
   )
 }
 
-/** Views of each page in each minute: what the table must hold. */
-export function countByMinute(load: Load): Map<number, Map<string, number>> {
+/** Views of each page in each minute from a moment on: what the table must hold. */
+export function countByMinute(load: Load, from: number): Map<number, Map<string, number>> {
   const names = Array.from({ length: pageCount }, (_, page) => pageName(page))
   const windows = new Map<number, Map<string, number>>()
   for (const { page, timestamp } of viewsOf(load)) {
     const start = Math.floor(timestamp / windowMs) * windowMs
+    if (start < from) continue
     let window = windows.get(start)
     if (window === undefined) windows.set(start, (window = new Map()))
     const name = names[page] as string
