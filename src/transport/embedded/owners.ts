@@ -2,7 +2,8 @@
 
 import type { AssignorMember } from '../../core/assignor.ts'
 import { assign } from '../../core/assignor.ts'
-import { claimsOf, type TaskSpec } from '../../core/task-spec.ts'
+import { grantable } from '../../core/grants.ts'
+import type { TaskSpec } from '../../core/task-spec.ts'
 import type { OwnedTask } from '../../port/transport.ts'
 import type { Database } from './database.ts'
 import { integer, text } from './database.ts'
@@ -140,20 +141,18 @@ function grantsOf(
   { target, owners }: GroupState,
   members: readonly LiveMember[]
 ): readonly { readonly task: string; readonly member: string }[] {
-  const wanted = [...target].filter(([task]) => !owners.has(task))
-  if (wanted.length === 0) return []
+  const unowned = [...target].filter(([task]) => !owners.has(task))
+  if (unowned.length === 0) return []
   const living = new Set(members.map(({ id }) => id))
   const specs = tasksOf(members)
+  const wanted = unowned.flatMap(([task, member]) =>
+    living.has(member) ? (specs.get(task) ?? []) : []
+  )
   const owned = [...owners.keys()].flatMap((task) => specs.get(task) ?? [])
-  const claimed = new Set(owned.flatMap(claimsOf))
-  const grants: { readonly task: string; readonly member: string }[] = []
-  for (const [task, member] of wanted) {
-    const spec = specs.get(task)
-    if (spec === undefined || !living.has(member)) continue
-    if (claimsOf(spec).some((claim) => claimed.has(claim))) continue
-    grants.push({ task, member })
-  }
-  return grants
+  return grantable(wanted, owned).flatMap(({ id }) => {
+    const member = target.get(id)
+    return member === undefined ? [] : [{ task: id, member }]
+  })
 }
 
 function tasksOf(members: readonly LiveMember[]): ReadonlyMap<string, TaskSpec> {
