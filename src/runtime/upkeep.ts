@@ -77,9 +77,12 @@ export class Upkeep {
   async #clear(shard: Shard, horizon: number, rowsMax: number): Promise<number> {
     const { storedWindows } = shard
     if (storedWindows === undefined) return 0
-    if (![...storedWindows].some((start) => start < horizon)) return 0
+    let oldest = Number.POSITIVE_INFINITY
+    for (const start of storedWindows) oldest = Math.min(oldest, start)
+    if (oldest >= horizon) return 0
     const { store } = this.#parts
-    const [from, to] = [windowBound(Number.NEGATIVE_INFINITY), windowBound(horizon)]
+    // Not from the beginning: what earlier slices deleted there would be walked over each time.
+    const [from, to] = [windowBound(oldest), windowBound(horizon)]
     const rows = await store.scan(shard.id, { from, to, limit: rowsMax })
     const last = rows.at(-1)
     const isAll = last === undefined || rows.length < rowsMax
