@@ -114,10 +114,10 @@ function keysOf(key: string | undefined): readonly unknown[] {
 /** What looks like JSON and is none was meant to be some: the shell took its quotes, as a rule. */
 function takenAsText(error: unknown, text: string): unknown {
   if (!(error instanceof TailraceError) || !/^[[{"]/.test(text)) return error
-  const { cause, code, context, message } = error
+  const { cause, code, context, sentence } = error
   const hint =
     'It is no JSON and was taken as text: look at its quotes, and put it into single ones.'
-  return new TailraceError(code, message.slice(code.length + 2), { cause, context, hint })
+  return new TailraceError(code, sentence, { cause, context, hint })
 }
 
 function parse(text: string): { readonly value: unknown } | undefined {

@@ -232,10 +232,14 @@ export class TailraceError extends Error {
     this.context = details.context ?? {}
   }
 
+  /** The message without its code. */
+  get sentence(): string {
+    return this.message.slice(this.code.length + 2)
+  }
+
   /** The same error, told by somebody who knows where it happened. */
   within(where: string, context: ErrorDetails['context'] = {}): TailraceError {
-    const what = this.message.slice(this.code.length + 2)
-    return new TailraceError(this.code, `${where}: ${what}`, {
+    return new TailraceError(this.code, `${where}: ${this.sentence}`, {
       hint: this.hint,
       cause: this.cause ?? this,
       isDefinite: this.isDefinite,
