@@ -9,6 +9,15 @@ const start = Date.UTC(2026, 0, 1)
 const second = 1_000
 const minute = 60 * second
 
+/** What every table here holds. */
+const numbers = { key: z.string(), value: z.number(), initial: () => 0 }
+
+function visiting(partitions: number) {
+  const app = createApp({ id: 'app', broker: 'memory:' })
+  const visits = app.topic('visits', { key: z.string(), value: z.number(), partitions })
+  return { app, visits }
+}
+
 type Row = readonly [key: string, Pane<number>]
 
 const shown = (rows: readonly Row[]): (readonly [string, number, number, number])[] =>
@@ -16,12 +25,9 @@ const shown = (rows: readonly Row[]): (readonly [string, number, number, number]
 
 test('tumbling: one pane for a moment, by the event’s time and not by when it comes', async () => {
   const log = new TestLog()
-  const app = createApp({ id: 'app', broker: 'memory:' })
-  const visits = app.topic('visits', { key: z.string(), value: z.number(), partitions: 1 })
+  const { app, visits } = visiting(1)
   const sums = app.table('sums', {
-    key: z.string(),
-    value: z.number(),
-    initial: () => 0,
+    ...numbers,
     window: tumbling('1m', { grace: '1m', retention: '1h' })
   })
   const answers: number[] = []
@@ -55,12 +61,9 @@ test('tumbling: one pane for a moment, by the event’s time and not by when it 
 
 test('hopping: every window that holds the moment, each with its own sum', async () => {
   const log = new TestLog()
-  const app = createApp({ id: 'app', broker: 'memory:' })
-  const visits = app.topic('visits', { key: z.string(), value: z.number(), partitions: 1 })
+  const { app, visits } = visiting(1)
   const sums = app.table('sums', {
-    key: z.string(),
-    value: z.number(),
-    initial: () => 0,
+    ...numbers,
     window: hopping('10s', { every: '5s', grace: '10s' })
   })
   const answers: (readonly (readonly [number, number])[])[] = []
@@ -107,13 +110,10 @@ test('hopping: every window that holds the moment, each with its own sum', async
 
 test('a closed hopping window takes no more, while a later one still does', async () => {
   const log = new TestLog()
-  const app = createApp({ id: 'app', broker: 'memory:' })
-  const visits = app.topic('visits', { key: z.string(), value: z.number(), partitions: 1 })
+  const { app, visits } = visiting(1)
   const late: (readonly [at: number, window: number, stream: number])[] = []
   const sums = app.table('sums', {
-    key: z.string(),
-    value: z.number(),
-    initial: () => 0,
+    ...numbers,
     window: hopping('10s', { every: '5s' }),
     onLate: ({ streamTime, timestamp, windowStart }) => {
       const since = [timestamp, windowStart, streamTime].map((one) => (one - start) / second)
@@ -155,12 +155,9 @@ test('a closed hopping window takes no more, while a later one still does', asyn
 
 test('stream time belongs to a partition: what is late in one is not in another', async () => {
   const log = new TestLog()
-  const app = createApp({ id: 'app', broker: 'memory:' })
-  const visits = app.topic('visits', { key: z.string(), value: z.number(), partitions: 2 })
+  const { app, visits } = visiting(2)
   const counts = app.table('counts', {
-    key: z.string(),
-    value: z.number(),
-    initial: () => 0,
+    ...numbers,
     window: tumbling('10s'),
     // Rows of a partition: the keys are sent where they do not belong.
     scope: 'partition'
@@ -183,12 +180,9 @@ test('stream time belongs to a partition: what is late in one is not in another'
 test('windows past their retention are hidden at once, and later deleted', async () => {
   const log = new TestLog()
   const disk = new TestDisk()
-  const app = createApp({ id: 'app', broker: 'memory:' })
-  const visits = app.topic('visits', { key: z.string(), value: z.number(), partitions: 1 })
+  const { app, visits } = visiting(1)
   const counts = app.table('counts', {
-    key: z.string(),
-    value: z.number(),
-    initial: () => 0,
+    ...numbers,
     window: tumbling('1m', { retention: '10m' })
   })
   app.each('count', { source: visits, tables: { counts } }, (event, { counts }) => {
@@ -222,12 +216,9 @@ test('windows past their retention are hidden at once, and later deleted', async
 
 test('an event from the far future does not close the windows of the present', async () => {
   const log = new TestLog()
-  const app = createApp({ id: 'app', broker: 'memory:' })
-  const visits = app.topic('visits', { key: z.string(), value: z.number(), partitions: 1 })
+  const { app, visits } = visiting(1)
   const counts = app.table('counts', {
-    key: z.string(),
-    value: z.number(),
-    initial: () => 0,
+    ...numbers,
     window: tumbling('1d', { retention: '30d' })
   })
   const late: number[] = []
@@ -251,12 +242,9 @@ test('an event from the far future does not close the windows of the present', a
 test('after a crash the same panes come from the disk, or from the changelog alone', async () => {
   const log = new TestLog()
   const make = () => {
-    const app = createApp({ id: 'app', broker: 'memory:' })
-    const visits = app.topic('visits', { key: z.string(), value: z.number(), partitions: 2 })
+    const { app, visits } = visiting(2)
     const sums = app.table('sums', {
-      key: z.string(),
-      value: z.number(),
-      initial: () => 0,
+      ...numbers,
       window: hopping('10s', { every: '5s', grace: '1h' })
     })
     app.each('sum', { source: visits, tables: { sums } }, (event, { sums }) => {
