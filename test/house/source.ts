@@ -12,7 +12,7 @@ export interface SourceFile {
   readonly text: string
 }
 
-const ignored = new Set(['node_modules', 'dist', 'coverage', '.git', '.tailrace'])
+const ignored = new Set(['node_modules', 'dist', 'coverage', '.git', '.tailrace', '.cache'])
 const textEndings = /\.(ts|mts|js|mjs|cjs|json|md|yaml|yml|html|css)$|^LICENSE$|^Makefile$/
 
 /** Every file of the repository that is its own; only text is read. */
