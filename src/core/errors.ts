@@ -154,6 +154,18 @@ export const catalogue = {
     meaning: 'The declared topology cannot run; each problem is listed.',
     fix: 'Mend each listed problem; nothing was started.'
   },
+  TAILRACE_TRANSPORT_AUTHENTICATION: {
+    meaning: 'The broker refused the login, or asks for one that was not given.',
+    fix: 'Check the SASL mechanism, the user name and the password.'
+  },
+  TAILRACE_TRANSPORT_BROKER_VERSION: {
+    meaning: 'The Kafka broker is too old, or does not speak what is needed.',
+    fix: 'Use Kafka 3.9 or newer.'
+  },
+  TAILRACE_TRANSPORT_CERTIFICATE: {
+    meaning: 'The certificate of the broker is not trusted, or it does not trust ours.',
+    fix: 'Name the CA that signed it; the name in the URL must be one the certificate has.'
+  },
   TAILRACE_TRANSPORT_CLOSED: {
     meaning: 'The log was used after it was closed.',
     fix: 'Send before the worker stops.'
@@ -162,9 +174,21 @@ export const catalogue = {
     meaning: 'Bytes in the log do not match their checksum or form.',
     fix: 'Check the disk; records before and after are untouched.'
   },
+  TAILRACE_TRANSPORT_DUPLICATE_INSTANCE: {
+    meaning: 'Another worker joined the group under the same static id, and this one gave way.',
+    fix: 'Give each worker an `instanceId` of its own, or stop the one that is too many.'
+  },
   TAILRACE_TRANSPORT_FENCED: {
     meaning: 'A newer producer of the same id, or a newer owner of the task, took over.',
     fix: 'Nothing, if a worker was paused or replaced; its work goes on elsewhere.'
+  },
+  TAILRACE_TRANSPORT_FORBIDDEN: {
+    meaning: 'The user that logged in has no right to do this.',
+    fix: 'Give the right named in the message (an ACL of Kafka) to this user.'
+  },
+  TAILRACE_TRANSPORT_FOREIGN_GROUP: {
+    meaning: 'The consumer group of this app is used by another kind of client.',
+    fix: 'Choose another `id` for the app, or stop the other client; its offsets are left alone.'
   },
   TAILRACE_TRANSPORT_OUT_OF_RANGE: {
     meaning: 'The next offset to read is no longer in the log, or not yet.',
@@ -174,9 +198,17 @@ export const catalogue = {
     meaning: 'A topic exists with another number of partitions than declared or needed.',
     fix: 'Declare the number it has, or make the topic anew.'
   },
+  TAILRACE_TRANSPORT_REFUSED: {
+    meaning: 'The log refused a request because of what it asks for.',
+    fix: 'See the cause: a name, a number or a setting that the log does not accept.'
+  },
   TAILRACE_TRANSPORT_SQLITE_VERSION: {
     meaning: 'This Node carries an SQLite with a bug that several writers can hit.',
     fix: 'Use Node 22.22.3 or newer 22, or 24.15 or newer.'
+  },
+  TAILRACE_TRANSPORT_TLS: {
+    meaning: 'One side speaks TLS and the other does not.',
+    fix: 'Turn TLS on or off, or use the port of the other listener.'
   },
   TAILRACE_TRANSPORT_UNAVAILABLE: {
     meaning: 'The log could not be reached or written in time.',

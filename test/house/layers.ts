@@ -15,6 +15,7 @@ const layers: readonly (readonly string[])[] = [
 /** Who may import what from outside; a package nobody is named for is refused. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['web'],
+  '@platformatic/kafka': ['transport'],
   '@standard-schema/spec': ['core'],
   'classic-level': ['store'],
   commander: ['cli'],

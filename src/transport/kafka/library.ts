@@ -1,0 +1,28 @@
+// The one door to the Kafka library: its connections, message codecs and tables, nothing above.
+
+import type { API, SASLOptions } from '@platformatic/kafka'
+
+export {
+  AuthenticationError,
+  apiVersionsV3,
+  Connection,
+  createAPI,
+  createTopicsV7,
+  deleteRecordsV2,
+  deleteTopicsV6,
+  describeConfigsV4,
+  findCoordinatorV4,
+  listOffsetsV7,
+  metadataV12,
+  offsetFetchV8,
+  protocolAPIsById,
+  protocolErrors,
+  Reader,
+  ResponseError,
+  Writer
+} from '@platformatic/kafka'
+
+/** A request and its answer, as the library's `createAPI` makes them. */
+export type Api<A extends unknown[], R> = API<A, R>
+
+export type { SASLOptions }
