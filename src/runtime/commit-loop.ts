@@ -4,18 +4,20 @@ import { hasCode, TailraceError } from '../core/errors.ts'
 import { type Clock, pause } from '../port/clock.ts'
 import type { Transport } from '../port/transport.ts'
 import { type CommitParts, commitTasks, UnencodableTasks } from './commit.ts'
+import type { CommitLease } from './commit-lease.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Intake } from './intake.ts'
-import type { OpenTask } from './open-task.ts'
+import { hasProgress, type OpenTask } from './open-task.ts'
 import { isBeyondEvents } from './policy.ts'
 import { Sender } from './sender.ts'
 import type { TaskSet } from './task-set.ts'
 import { Upkeep } from './upkeep.ts'
 
-export interface CommitLoopParts extends Omit<CommitParts, 'within'> {
+export interface CommitLoopParts extends Omit<CommitParts, 'member' | 'within'> {
   readonly transport: Transport
   readonly transactionalId: string
   readonly clock: Clock
+  readonly lease: CommitLease
   readonly intervalMs: number
   readonly timeoutMs: number
   readonly dispatcher: Dispatcher
@@ -75,6 +77,7 @@ export class CommitLoop {
     this.#wake()
     await this.#running
     await this.#chain
+    await this.#parts.upkeep.settled()
     await this.#sender?.close()
   }
 
@@ -107,18 +110,25 @@ export class CommitLoop {
     const sender = this.#sender
     if (sender === undefined) return
     const set = this.#parts.tasks()
-    const { counters } = this.#parts
+    const { counters, lease } = this.#parts
     const commitsBefore = counters.commits
+    // A membership that ends meanwhile would have the log refuse what was frozen under it.
+    const isDue = set.committable.some(hasProgress)
+    if (isDue && !lease.tryTake()) await lease.take(this.#parts.timeoutMs)
     try {
-      const within = <T>(work: Promise<T>): Promise<T> => this.#within(work)
-      const lost = await commitTasks(set.committable, sender, { ...this.#parts, within })
+      const within = <T>(work: Promise<T>): Promise<T> =>
+        this.#within(work).finally(() => lease.release())
+      const { member } = set
+      const lost = await commitTasks(set.committable, sender, { ...this.#parts, member, within })
       for (const task of lost) this.#drop(task, set)
       // One that had nothing to commit proves nothing: tasks may still be on their way back.
       if (counters.commits > commitsBefore) this.#restartsInARow = 0
       await this.#parts.upkeep.afterCommit(set.committable)
     } catch (error) {
+      lease.release()
       await this.#restart(error, set)
     }
+    lease.release()
     this.#relieve(set)
   }
 

@@ -3,7 +3,7 @@
 import { TailraceError } from '../core/errors.ts'
 import { failpoint } from '../port/failpoint.ts'
 import type { Checkpoint, Store } from '../port/store.ts'
-import type { TransactionReport } from '../port/transport.ts'
+import type { GroupMember, TransactionReport } from '../port/transport.ts'
 import type { Counters } from './monitor.ts'
 import { type Cut, hasProgress, metadataOf, type OpenTask } from './open-task.ts'
 import type { Sender } from './sender.ts'
@@ -12,6 +12,8 @@ import type { CommittingRow, Shard } from './shard.ts'
 export interface CommitParts {
   readonly group: string
   readonly memberId: string
+  /** Of the tasks' membership, where the log checks commits by it. */
+  readonly member: GroupMember | undefined
   readonly store: Store
   readonly counters: Counters
   /** Identity of each changelog topic, for checkpoints. */
@@ -110,7 +112,8 @@ function appendCut(cut: Cut, sender: Sender, parts: CommitParts): void {
     task: owned.task,
     memberId: parts.memberId,
     epoch: owned.epoch,
-    offsets: cut.offsets
+    offsets: cut.offsets,
+    member: parts.member
   })
 }
 

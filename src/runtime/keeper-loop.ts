@@ -1,16 +1,23 @@
 // Keeps a member in its group: heartbeats, and what they answer. Runs in the keeper thread, or in
 // the worker's own loop where the log lives in this process.
+import { hasCode } from '../core/errors.ts'
 import { type Clock, pause } from '../port/clock.ts'
-import type { BeatAnswer, Coordinator, JoinRequest } from '../port/transport.ts'
+import type { BeatAnswer, Coordinator, GroupMember, JoinRequest } from '../port/transport.ts'
+import type { CommitLease } from './commit-lease.ts'
 
 export interface KeeperLoopParts {
   readonly coordinator: Coordinator
   readonly clock: Clock
   readonly request: JoinRequest
-  /** Called when an answer differs from the one before. */
-  readonly onAnswer: (answer: BeatAnswer) => void
+  readonly lease: CommitLease
+  /** How long a commit may hold up a join; then the join goes on without it. */
+  readonly leaseMsMax: number
+  /** Called when an answer differs from the one before. `membership` numbers whose answer it is. */
+  readonly onAnswer: (answer: BeatAnswer, membership: number) => void
   /** A beat failed; it is tried again at the next interval. */
   readonly onError: (error: unknown) => void
+  /** The group has no place for this member, however often it asks. */
+  readonly onRefused: (error: unknown) => void
 }
 
 /** Between two tries of what failed; never longer than a heartbeat. */
@@ -27,6 +34,9 @@ export class KeeperLoop {
   #isStopped = false
   #wake: () => void = () => undefined
   #last = ''
+  #member = ''
+  #membership = 0
+  #join: 'none' | 'under way' | 'ended' = 'none'
   #running: Promise<void> = Promise.resolve()
 
   constructor(parts: KeeperLoopParts) {
@@ -59,19 +69,59 @@ export class KeeperLoop {
   async #run(): Promise<void> {
     const { coordinator, onError } = this.#parts
     while (!this.#isStopped) {
+      const hasJoined = this.#join === 'ended'
       try {
         await this.#releaseAll()
-        this.#publish(await coordinator.beat())
+        this.#heed(await coordinator.beat(), hasJoined)
       } catch (error) {
+        if (isRefusal(error)) return this.#giveUp(error)
         onError(error)
         // A log that refuses at once must not be asked without end.
         await this.#rest()
         continue
       }
-      if (this.#isStopped || this.#releases.length > 0) continue
+      if (this.#isStopped || this.#releases.length > 0 || this.#join === 'ended') continue
       await this.#wait()
     }
+    this.#end()
+  }
+
+  #end(): void {
     for (const { done } of this.#releases.splice(0)) done()
+    this.#endJoin()
+  }
+
+  #giveUp(error: unknown): void {
+    this.#end()
+    this.#parts.onRefused(error)
+  }
+
+  #heed(answer: BeatAnswer, hasJoined: boolean): void {
+    if (hasJoined) this.#last = ''
+    this.#publish(answer)
+    // Only now: a commit that begins must find out that there is something newer to be told.
+    if (hasJoined) this.#endJoin()
+    if (answer.isRejoinDue === true && this.#join === 'none') void this.#rejoin()
+  }
+
+  #endJoin(): void {
+    this.#join = 'none'
+    this.#parts.lease.endJoin()
+  }
+
+  // Beside the beats: the group answers a join only when all of its members have joined.
+  async #rejoin(): Promise<void> {
+    const { coordinator, lease, leaseMsMax, onError } = this.#parts
+    this.#join = 'under way'
+    await lease.beginJoin(leaseMsMax)
+    try {
+      if (!this.#isStopped) await coordinator.rejoin?.()
+    } catch (error) {
+      // What it came to is what the next beat says.
+      if (!this.#isStopped) onError(error)
+    }
+    this.#join = 'ended'
+    this.#wake()
   }
 
   async #releaseAll(): Promise<void> {
@@ -110,9 +160,31 @@ export class KeeperLoop {
   }
 
   #publish(answer: BeatAnswer): void {
+    if (answer.isPending === true) return
     const text = JSON.stringify(answer)
     if (text === this.#last) return
     this.#last = text
-    this.#parts.onAnswer(answer)
+    this.#parts.onAnswer(answer, this.#membershipOf(answer))
   }
+
+  #membershipOf({ isLost, member }: BeatAnswer): number {
+    const text = textOf(member)
+    if (member !== undefined && (isLost || text !== this.#member)) {
+      this.#member = text
+      this.#membership = this.#parts.lease.renew()
+    }
+    return this.#membership
+  }
+}
+
+function textOf(member: GroupMember | undefined): string {
+  return member === undefined ? '' : `${member.memberId} ${member.generation}`
+}
+
+function isRefusal(error: unknown): boolean {
+  return (
+    hasCode(error, 'TAILRACE_TRANSPORT_FOREIGN_GROUP') ||
+    hasCode(error, 'TAILRACE_TRANSPORT_DUPLICATE_INSTANCE') ||
+    hasCode(error, 'TAILRACE_TRANSPORT_FORBIDDEN')
+  )
 }

@@ -1,4 +1,5 @@
 // What worker and keeper thread say to each other.
+import type { ErrorCode } from '../core/errors.ts'
 import type { BeatAnswer, JoinRequest, ThreadDoor } from '../port/transport.ts'
 import type { WatchedTask } from './pulse.ts'
 
@@ -6,6 +7,8 @@ export interface KeeperStart {
   readonly door: ThreadDoor
   readonly request: JoinRequest
   readonly shared: SharedArrayBuffer
+  readonly lease: SharedArrayBuffer
+  readonly leaseMsMax: number
   readonly tasks: readonly WatchedTask[]
 }
 
@@ -15,7 +18,14 @@ export type ToKeeper =
 
 export type FromKeeper =
   | { readonly kind: 'joined' }
-  | { readonly kind: 'answer'; readonly answer: BeatAnswer }
+  | { readonly kind: 'answer'; readonly answer: BeatAnswer; readonly membership: number }
   | { readonly kind: 'released'; readonly id: number }
   | { readonly kind: 'left' }
-  | { readonly kind: 'error'; readonly message: string; readonly isFatal: boolean }
+  | { readonly kind: 'error'; readonly error: ToldError; readonly isFatal: boolean }
+
+/** An error as it crosses from thread to thread: its class does not. */
+export interface ToldError {
+  readonly message: string
+  readonly code: ErrorCode | undefined
+  readonly hint: string | undefined
+}

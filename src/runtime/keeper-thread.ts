@@ -1,16 +1,17 @@
 // The keeper thread: membership and stall watch, on a connection of its own. It must not depend on
 // anything the worker's loop does, because its work begins when that loop is blocked.
 import { parentPort, workerData } from 'node:worker_threads'
-import { messageOf } from '../core/errors.ts'
+import { messageOf, TailraceError } from '../core/errors.ts'
 import type { Transport } from '../port/transport.ts'
+import { CommitLease } from './commit-lease.ts'
 import { KeeperLoop } from './keeper-loop.ts'
-import type { FromKeeper, KeeperStart, ToKeeper } from './keeper-messages.ts'
+import type { FromKeeper, KeeperStart, ToKeeper, ToldError } from './keeper-messages.ts'
 import { Pulse } from './pulse.ts'
 import { quietWarnings } from './quiet-warnings.ts'
 import { realClock } from './real-clock.ts'
 import { endBlocked, watchLoop } from './stall-watch.ts'
 
-const { door, request, shared, tasks } = workerData as KeeperStart
+const { door, lease, leaseMsMax, request, shared, tasks } = workerData as KeeperStart
 
 function say(message: FromKeeper): void {
   parentPort?.postMessage(message)
@@ -24,8 +25,11 @@ async function main(): Promise<void> {
     coordinator: await transport.coordinator(),
     clock: realClock,
     request,
-    onAnswer: (answer) => say({ kind: 'answer', answer }),
-    onError: (error) => say({ kind: 'error', message: messageOf(error), isFatal: false })
+    lease: new CommitLease(realClock, lease),
+    leaseMsMax,
+    onAnswer: (answer, membership) => say({ kind: 'answer', answer, membership }),
+    onError: (error) => say({ kind: 'error', error: toldOf(error), isFatal: false }),
+    onRefused: fail
   })
   const pulse = new Pulse(tasks, shared)
   const endWatch = watchLoop(pulse, realClock, (silentMs) => void endBlocked(pulse, silentMs))
@@ -53,8 +57,15 @@ async function openDoor(opened: unknown): Promise<Transport> {
 }
 
 function fail(error: unknown): void {
-  say({ kind: 'error', message: messageOf(error), isFatal: true })
+  say({ kind: 'error', error: toldOf(error), isFatal: true })
   parentPort?.close()
+}
+
+function toldOf(error: unknown): ToldError {
+  if (!(error instanceof TailraceError)) {
+    return { message: messageOf(error), code: undefined, hint: undefined }
+  }
+  return { message: error.sentence, code: error.code, hint: error.hint }
 }
 
 main().catch(fail)

@@ -3,8 +3,9 @@ import { Worker as Thread } from 'node:worker_threads'
 import { messageOf, TailraceError } from '../core/errors.ts'
 import type { Clock } from '../port/clock.ts'
 import type { BeatAnswer, JoinRequest, ThreadDoor, Transport } from '../port/transport.ts'
+import type { CommitLease } from './commit-lease.ts'
 import { KeeperLoop } from './keeper-loop.ts'
-import type { FromKeeper, KeeperStart, ToKeeper } from './keeper-messages.ts'
+import type { FromKeeper, KeeperStart, ToKeeper, ToldError } from './keeper-messages.ts'
 import type { Pulse } from './pulse.ts'
 
 export interface Keeper {
@@ -16,6 +17,9 @@ export interface Keeper {
 
 export interface KeeperParts {
   readonly request: JoinRequest
+  readonly lease: CommitLease
+  /** How long a commit may hold up a join of the group. */
+  readonly leaseMsMax: number
   readonly onAnswer: (answer: BeatAnswer) => void
   /** A beat failed; it is tried again. */
   readonly onError: (error: unknown) => void
@@ -30,7 +34,11 @@ export async function inlineKeeper(
   clock: Clock
 ): Promise<Keeper> {
   const coordinator = await transport.coordinator()
-  return new KeeperLoop({ ...parts, coordinator, clock })
+  const onAnswer = (answer: BeatAnswer, membership: number): void => {
+    parts.onAnswer(answer)
+    parts.lease.told(membership)
+  }
+  return new KeeperLoop({ ...parts, coordinator, clock, onAnswer, onRefused: parts.onDeath })
 }
 
 export interface ThreadSettings {
@@ -55,7 +63,15 @@ export class ThreadKeeper implements Keeper {
   start(): Promise<void> {
     const { door, pulse } = this.#settings
     const { shared, tasks } = pulse
-    const workerData: KeeperStart = { door, request: this.#parts.request, shared, tasks }
+    const { lease, leaseMsMax, request } = this.#parts
+    const workerData: KeeperStart = {
+      door,
+      request,
+      shared,
+      tasks,
+      lease: lease.shared,
+      leaseMsMax
+    }
     // Sources run unbuilt and the package is built: the thread has the ending that we have.
     const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const thread = new Thread(new URL(`./keeper-thread.${ending}`, import.meta.url), {
@@ -81,14 +97,15 @@ export class ThreadKeeper implements Keeper {
     switch (message.kind) {
       case 'answer':
         this.#parts.onAnswer(message.answer)
+        this.#parts.lease.told(message.membership)
         return
       case 'released':
         this.#waiting.get(message.id)?.()
         this.#waiting.delete(message.id)
         return
       case 'error':
-        if (message.isFatal) died(new Error(message.message))
-        else this.#parts.onError(new Error(message.message))
+        if (message.isFatal) died(errorOf(message.error))
+        else this.#parts.onError(errorOf(message.error))
         return
       case 'left':
       case 'joined':
@@ -102,9 +119,15 @@ export class ThreadKeeper implements Keeper {
     if (this.#isLeaving) return
     this.#isLeaving = true
     this.#parts.onDeath(
-      new TailraceError('TAILRACE_TRANSPORT_UNAVAILABLE', `the keeper ended: ${messageOf(error)}`, {
-        cause: error
-      })
+      error instanceof TailraceError
+        ? error
+        : new TailraceError(
+            'TAILRACE_TRANSPORT_UNAVAILABLE',
+            `the keeper ended: ${messageOf(error)}`,
+            {
+              cause: error
+            }
+          )
     )
   }
 
@@ -129,4 +152,10 @@ export class ThreadKeeper implements Keeper {
   #say(message: ToKeeper): void {
     this.#thread?.postMessage(message)
   }
+}
+
+/** One of ours says itself what it is; any other stays a plain error. */
+function errorOf({ code, hint, message }: ToldError): Error {
+  if (code === undefined) return new Error(message)
+  return new TailraceError(code, message, hint === undefined ? {} : { hint })
 }

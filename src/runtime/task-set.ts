@@ -4,7 +4,7 @@ import { messageOf, TailraceError } from '../core/errors.ts'
 import { leaderTask } from '../core/topology-partitions.ts'
 import type { SubTopology } from '../core/topology.ts'
 import type { Clock } from '../port/clock.ts'
-import type { BeatAnswer, GroupView, OwnedTask } from '../port/transport.ts'
+import type { BeatAnswer, GroupMember, GroupView, OwnedTask } from '../port/transport.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Intake } from './intake.ts'
 import type { OpenTask } from './open-task.ts'
@@ -50,6 +50,7 @@ export class TaskSet {
   #isClosed = false
   view: GroupView = { generation: 0, members: [], unowned: [] }
   hasAnswer = false
+  #member: GroupMember | undefined
 
   constructor(parts: TaskSetParts) {
     this.#parts = parts
@@ -68,6 +69,11 @@ export class TaskSet {
     return this.#suspended.length > 0
   }
 
+  /** By which the log checks the commits of these tasks, where it does. */
+  get member(): GroupMember | undefined {
+    return this.#member
+  }
+
   find(id: string): OpenTask | undefined {
     return this.#slots.get(id)?.task
   }
@@ -79,7 +85,11 @@ export class TaskSet {
 
   /** Makes the tasks what the group says. */
   apply(answer: BeatAnswer): void {
-    if (this.#isClosed) return
+    if (this.#isClosed) {
+      this.#renewMember(answer.member)
+      return
+    }
+    this.#member = answer.member
     const { log, counters } = this.#parts.dispatcher
     if (answer.view.generation !== this.view.generation) counters.rebalances++
     this.view = answer.view
@@ -97,6 +107,11 @@ export class TaskSet {
       this.#open(one)
     }
     this.#revoke(answer.revoked.filter((id) => id !== leaderTask.id))
+  }
+
+  // What still runs was given to the member of then: under another id it would not be refused.
+  #renewMember(member: GroupMember | undefined): void {
+    if (member?.memberId === this.#member?.memberId) this.#member = member
   }
 
   #applyLeader(owned: OwnedTask | undefined, isRevoked: boolean): void {

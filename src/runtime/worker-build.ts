@@ -6,6 +6,7 @@ import type { Clock } from '../port/clock.ts'
 import type { Store } from '../port/store.ts'
 import type { FetchedChunk, JoinRequest, OwnedTask, Transport } from '../port/transport.ts'
 import { CacheBudget } from './cache.ts'
+import { CommitLease } from './commit-lease.ts'
 import { CommitLoop } from './commit-loop.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Intake } from './intake.ts'
@@ -34,6 +35,8 @@ export interface WorkerParts {
   readonly log: Log
   /** Second half of the transactional id: the same at every start from one data directory. */
   readonly instanceId: string
+  /** Name in the group that stays the same over restarts, for a static member. */
+  readonly staticId?: string | undefined
   /** Address of the worker's web server, told to the group. */
   readonly url: string | undefined
   /** A thread of its own, or this loop where the log lives in this process. */
@@ -74,6 +77,7 @@ interface Later {
 interface Common extends WorkerParts, WorkerHooks {
   readonly topics: PreparedTopics
   readonly pulse: Pulse
+  readonly lease: CommitLease
   readonly budget: CacheBudget
   readonly later: Later
 }
@@ -85,7 +89,8 @@ export async function buildRunning(parts: WorkerParts, hooks: WorkerHooks): Prom
   const pulse = new Pulse(watchedTasks(topology, topics))
   const budget = new CacheBudget(settings.cacheBytesMax)
   const later: Later = {}
-  const common: Common = { ...parts, ...hooks, topics, pulse, budget, later }
+  const lease = new CommitLease(clock)
+  const common: Common = { ...parts, ...hooks, topics, pulse, lease, budget, later }
   const dispatcher = buildDispatcher(common)
   budget.onGrown = () => dispatcher.lookSoon()
   const intake = await buildIntake(common, dispatcher)
@@ -230,8 +235,9 @@ function buildCommits(
     counters: common.counters,
     topicIdOf: common.topics.idOf,
     transport,
-    transactionalId: `${topology.app}-${common.instanceId}`,
+    transactionalId: transactionalIdOf(common),
     clock,
+    lease: common.lease,
     intervalMs: settings.commitIntervalMs,
     timeoutMs: settings.commitTimeoutMs,
     dispatcher: own.dispatcher,
@@ -259,10 +265,15 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
     tasks: specs,
     sessionTimeoutMs: transport.features.sessionTimeoutMs,
     heartbeatMs: transport.features.heartbeatMs,
-    url: common.url
+    url: common.url,
+    transactionalId: transactionalIdOf(common),
+    instanceId: common.staticId,
+    rebalanceTimeoutMs: rebalanceTimeoutMs(common)
   }
   const parts: KeeperParts = {
     request,
+    lease: common.lease,
+    leaseMsMax: common.settings.commitTimeoutMs,
     onAnswer: (answer) => {
       tasks.apply(answer)
       common.onAnswer()
@@ -273,4 +284,13 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
   const { door } = transport
   if (common.keeper === 'inline' || door === undefined) return inlineKeeper(parts, transport, clock)
   return new ThreadKeeper(parts, { door, pulse: common.pulse })
+}
+
+function transactionalIdOf({ instanceId, topology }: WorkerParts): string {
+  return `${topology.app}-${instanceId}`
+}
+
+// A member joins again when it has learned of it, and after the commit that is under way.
+function rebalanceTimeoutMs({ settings, transport: { features } }: WorkerParts): number {
+  return Math.max(features.sessionTimeoutMs, settings.commitTimeoutMs + 2 * features.heartbeatMs)
 }

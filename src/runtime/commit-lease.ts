@@ -1,0 +1,105 @@
+// Which of the two may go on: the keeper that joins the group's next generation, or a commit of the
+// one before. In shared memory, so that it holds while the worker's loop is blocked.
+import { type Clock, pause } from '../port/clock.ts'
+
+const cell = { joining: 0, committing: 1, membership: 2, cells: 3 }
+
+/**
+ * Both sides say what they want before they look what the other wants, so never do both go on. A
+ * commit gives way to a join; a join waits for the commit that had begun. Every wait has a limit:
+ * the log itself refuses a commit of an old generation, and this only keeps such commits rare.
+ */
+export class CommitLease {
+  readonly shared: SharedArrayBuffer
+  readonly #cells: Int32Array
+  readonly #clock: Clock
+  /** Number of the membership that the worker was told last. */
+  #told = 0
+  #wake: () => void = () => undefined
+
+  constructor(clock: Clock, shared?: SharedArrayBuffer) {
+    this.#clock = clock
+    this.shared = shared ?? new SharedArrayBuffer(4 * cell.cells)
+    this.#cells = new Int32Array(this.shared)
+  }
+
+  /** The worker's side: true when a commit may begin now; it then ends with `release`. */
+  tryTake(): boolean {
+    Atomics.store(this.#cells, cell.committing, 1)
+    if (this.#isFree()) return true
+    this.release()
+    return false
+  }
+
+  /** As `tryTake`; waits while a join is under way, or its outcome on its way to the worker. */
+  async take(waitMaxMs: number): Promise<void> {
+    const until = this.#clock.monotonic() + waitMaxMs
+    while (!this.tryTake()) {
+      const leftMs = until - this.#clock.monotonic()
+      if (leftMs <= 0) {
+        Atomics.store(this.#cells, cell.committing, 1)
+        return
+      }
+      await this.#untilChanged(leftMs)
+    }
+  }
+
+  /** The commit has ended, one way or the other. */
+  release(): void {
+    Atomics.store(this.#cells, cell.committing, 0)
+    Atomics.notify(this.#cells, cell.committing)
+  }
+
+  /** The worker goes by this membership from now on. */
+  told(membership: number): void {
+    this.#told = membership
+    this.#wake()
+  }
+
+  /** The keeper's side: no commit begins from here on, and none is under way when it resolves. */
+  async beginJoin(waitMaxMs: number): Promise<void> {
+    Atomics.store(this.#cells, cell.joining, 1)
+    const until = this.#clock.monotonic() + waitMaxMs
+    while (Atomics.load(this.#cells, cell.committing) === 1) {
+      const leftMs = until - this.#clock.monotonic()
+      if (leftMs <= 0) return
+      const changed = this.#changeOf(cell.committing)
+      if (Atomics.load(this.#cells, cell.committing) === 1) await this.#within(leftMs, [changed])
+    }
+  }
+
+  endJoin(): void {
+    Atomics.store(this.#cells, cell.joining, 0)
+    Atomics.notify(this.#cells, cell.joining)
+  }
+
+  /** Numbers a membership that the worker is about to be told. */
+  renew(): number {
+    return Atomics.add(this.#cells, cell.membership, 1) + 1
+  }
+
+  #isFree(): boolean {
+    if (Atomics.load(this.#cells, cell.joining) === 1) return false
+    return Atomics.load(this.#cells, cell.membership) === this.#told
+  }
+
+  // The join ends, or its outcome is told; where no join is under way only the latter is awaited.
+  async #untilChanged(waitMs: number): Promise<void> {
+    const told = new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+    await this.#within(waitMs, [told, this.#changeOf(cell.joining)])
+  }
+
+  /** Resolves when the cell is no longer 1; never where it is not. */
+  #changeOf(index: number): Promise<unknown> {
+    const wait = Atomics.waitAsync(this.#cells, index, 1)
+    return wait.async ? wait.value : new Promise(() => undefined)
+  }
+
+  async #within(waitMs: number, events: readonly Promise<unknown>[]): Promise<void> {
+    const ended = new AbortController()
+    await Promise.race([...events, pause(this.#clock, waitMs, ended.signal)])
+    ended.abort()
+  }
+}
