@@ -17,7 +17,7 @@ import {
 } from './settings.ts'
 
 export interface ClusterOptions {
-  /** Default: `kafkaVersions.newest`. */
+  /** Default: as `kafka` of jars.ts. */
   readonly version?: string
   /** Default: 1. Three have replication 3 and min ISR 2. */
   readonly nodes?: 1 | 3

@@ -15,7 +15,14 @@ export interface Kafka {
   readonly classpath: string
 }
 
+/** `TAILRACE_TEST_KAFKA_VERSION=oldest npm run test:kafka` is the lane of compatibility. */
+function defaultVersion(): string {
+  const named = process.env['TAILRACE_TEST_KAFKA_VERSION'] ?? 'newest'
+  return named === 'newest' || named === 'oldest' ? kafkaVersions[named] : named
+}
+
 export interface KafkaOptions {
+  /** Default: `newest`, or what TAILRACE_TEST_KAFKA_VERSION says. */
   readonly version?: string
   /** With Kafka Streams, for the bench. */
   readonly hasStreams?: boolean
@@ -30,7 +37,7 @@ const sources: readonly string[] = ['BrokerMain.java', 'Certificates.java'].map(
 /** Kafka of a version, ready to be run. The first call of a machine downloads some 45 MB. */
 export async function kafka({
   hasStreams = false,
-  version = kafkaVersions.newest
+  version = defaultVersion()
 }: KafkaOptions = {}): Promise<Kafka> {
   const name = hasStreams ? `${version}-streams` : version
   const jars = join(cache, name)

@@ -18,8 +18,8 @@ export interface RunOptions {
 }
 
 const advice =
-  'install a JDK of 17 or newer and Maven (Debian: apt-get install openjdk-17-jdk-headless maven),' +
-  ' or name a broker of your own: TAILRACE_TEST_KAFKA=host:port'
+  'install a JDK of 17 or newer and Maven (Debian: apt-get install openjdk-17-jdk-headless ' +
+  'maven), or name a broker of your own: TAILRACE_TEST_KAFKA=host:port'
 
 /** `java`, `javac`: of JAVA_HOME when it is set, else of the path. */
 export function jdkProgram(name: 'java' | 'javac'): string {

@@ -134,17 +134,23 @@ function security(settings: NodeSettings): Record<string, string> {
 }
 
 function sasl(prefix: string, users: Readonly<Record<string, string>>): Record<string, string> {
-  const accounts = Object.entries(users).map(([name, word]) => ` user_${name}="${word}"`)
-  const common = 'org.apache.kafka.common.security'
-  const scram = `${common}.scram.ScramLoginModule required;`
-  const unsecured = 'unsecuredLoginStringClaim_sub="broker"'
+  const accounts = Object.entries(users).map(([name, word]) => `user_${name}="${word}"`)
+  const scram = login('scram.Scram')
   return {
     [`${prefix}.sasl.enabled.mechanisms`]: 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
-    [`${prefix}.plain.sasl.jaas.config`]: `${common}.plain.PlainLoginModule required${accounts.join('')};`,
+    [`${prefix}.plain.sasl.jaas.config`]: login('plain.Plain', ...accounts),
     [`${prefix}.scram-sha-256.sasl.jaas.config`]: scram,
     [`${prefix}.scram-sha-512.sasl.jaas.config`]: scram,
-    [`${prefix}.oauthbearer.sasl.jaas.config`]: `${common}.oauthbearer.OAuthBearerLoginModule required ${unsecured};`
+    [`${prefix}.oauthbearer.sasl.jaas.config`]: login(
+      'oauthbearer.OAuthBearer',
+      'unsecuredLoginStringClaim_sub="broker"'
+    )
   }
+}
+
+function login(module: string, ...options: string[]): string {
+  const name = `org.apache.kafka.common.security.${module}LoginModule`
+  return `${[name, 'required', ...options].join(' ')};`
 }
 
 function tls(prefix: string, { serverStore, trustedStore }: Certificates): Record<string, string> {
