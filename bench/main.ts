@@ -1,8 +1,9 @@
 // `npm run bench -- W1`: measures one workload, checks its result, prints medians.
+import { kafkaRows } from './kafka/rows.ts'
 import { latencyRows } from './latency.ts'
 import { openLog, withDirectory } from './log.ts'
 import { microRows } from './micro.ts'
-import { type BenchOptions, benchOptions, type Workload } from './options.ts'
+import { type BenchOptions, benchOptions, type EmbeddedWorkload } from './options.ts'
 import { firstTimestamp } from './page-views.ts'
 import { type Figures, lastLine, type Row, rowText } from './report.ts'
 import { type Bench, fill, run, type Variant } from './throughput.ts'
@@ -31,11 +32,11 @@ const produced: readonly Named[] = (['loop', 'handler'] as const).map((form) => 
   variant: { program: 'produce', form, commitInterval: '100ms' }
 }))
 
-const eventsOf: Partial<Record<Workload, number>> = { rss: 20_000_000, restore: 6_000_000 }
+const eventsOf: Partial<Record<EmbeddedWorkload, number>> = { rss: 20_000_000, restore: 6_000_000 }
 
 try {
   const options = benchOptions(process.argv.slice(2))
-  const rows = await rowsOf(options)
+  const rows = options.broker === 'kafka' ? await kafkaRows(options) : await rowsOf(options)
   for (const row of rows) print(row, options.isJson)
   const [first] = rows
   if (first !== undefined) console.log(lastLine(first))
@@ -91,7 +92,7 @@ function memoryRows(events: number): readonly Named[] {
 }
 
 /** A fresh process compiles while it works: so many events come before the measured ones. */
-function warmUpShareOf(workload: Workload): number {
+function warmUpShareOf(workload: EmbeddedWorkload): number {
   return workload === 'W1' || workload === 'W2' ? 0.25 : 0
 }
 

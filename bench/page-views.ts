@@ -1,4 +1,5 @@
 // The page views of the comparison: the same from the same number, in the form the peers read.
+import { murmur2Partitioner } from '../src/core/partitioner.ts'
 
 // The peers' numbers: pages log-uniform over 100,000, users uniform over 50,000.
 const pageCount = 100_000
@@ -77,6 +78,26 @@ export function countByMinute(load: Load, from: number): Map<number, Map<string,
     window.set(name, (window.get(name) ?? 0) + 1)
   }
   return windows
+}
+
+/** As many pages as views, all in the first minute, and `extra` more of one page a partition. */
+export function countDistinct(
+  { base, events }: Load,
+  extra: number
+): Map<number, Map<string, number>> {
+  const pages = new Map<string, number>()
+  for (let page = 0; page < events; page++) pages.set(pageName(page), 1)
+  for (let partition = 0; partition < partitions; partition++) {
+    const name = firstPageOf(partition)
+    if (extra > 0) pages.set(name, (pages.get(name) ?? 0) + extra)
+  }
+  return new Map([[base, pages]])
+}
+
+function firstPageOf(partition: number): string {
+  let page = 0
+  while (murmur2Partitioner.partition(Buffer.from(pageName(page)), partitions) !== partition) page++
+  return pageName(page)
 }
 
 function mulberry32(seed: number): () => number {

@@ -10,7 +10,13 @@ export interface Job {
   readonly form: 'loop' | 'handler'
   readonly appId: string
   readonly broker: string
+  /** The app's own default where it is left out. */
+  readonly guarantee?: 'exactly-once' | 'at-least-once'
   readonly datadir: string
+  /** `page_views` where it is left out. */
+  readonly input?: string
+  /** Named by the app where it is left out. */
+  readonly output?: string
   readonly commitInterval: string
   /** How long windows are kept. */
   readonly retention: string
@@ -41,8 +47,14 @@ const Visit = z.object({ page: z.string(), user: z.string(), ts: z.number() })
 export const outputOf = (appId: string): string => `${appId}-out`
 
 export function programOf(job: Job, onEvent: () => void): Program {
-  const { appId, broker, commitInterval, datadir } = job
-  const app = createApp({ id: appId, broker, commitInterval: commitInterval as '1s', datadir })
+  const { appId, broker, commitInterval, datadir, guarantee } = job
+  const app = createApp({
+    id: appId,
+    broker,
+    commitInterval: commitInterval as '1s',
+    datadir,
+    ...(guarantee && { guarantee })
+  })
   switch (job.program) {
     case 'count':
       return counting(app, job, onEvent)
@@ -53,8 +65,8 @@ export function programOf(job: Job, onEvent: () => void): Program {
   }
 }
 
-function counting(app: App, { form, retention }: Job, onEvent: () => void): Program {
-  const source = app.topic(inputTopic, { key: z.string(), value: PageView, partitions })
+function counting(app: App, { form, input, retention }: Job, onEvent: () => void): Program {
+  const source = app.topic(input ?? inputTopic, { key: z.string(), value: PageView, partitions })
   const views = app.table('views', {
     key: z.string(),
     value: z.number().int(),
@@ -80,9 +92,9 @@ function counting(app: App, { form, retention }: Job, onEvent: () => void): Prog
 }
 
 /** Every second view goes on, in another form. */
-function producing(app: App, { form }: Job, onEvent: () => void): Program {
-  const source = app.topic(inputTopic, { key: z.string(), value: PageView, partitions })
-  const out = app.topic(outputOf(app.id), { key: z.string(), value: Visit, partitions })
+function producing(app: App, { form, input, output }: Job, onEvent: () => void): Program {
+  const source = app.topic(input ?? inputTopic, { key: z.string(), value: PageView, partitions })
+  const out = app.topic(output ?? outputOf(app.id), { key: z.string(), value: Visit, partitions })
   const visits = app
     .stream(source)
     .tap(onEvent)
@@ -102,9 +114,13 @@ function producing(app: App, { form }: Job, onEvent: () => void): Program {
 }
 
 /** What comes in goes out, as it is. */
-function echoing(app: App, { form }: Job, onEvent: () => void): Program {
-  const source = app.topic(inputTopic, { key: z.string(), value: z.unknown(), partitions })
-  const out = app.topic(outputOf(app.id), { key: z.string(), value: z.unknown(), partitions })
+function echoing(app: App, { form, input, output }: Job, onEvent: () => void): Program {
+  const source = app.topic(input ?? inputTopic, { key: z.string(), value: z.unknown(), partitions })
+  const out = app.topic(output ?? outputOf(app.id), {
+    key: z.string(),
+    value: z.unknown(),
+    partitions
+  })
   const outputs = { out }
   if (form === 'loop') {
     app.agent('echo', { source, outputs }, async (events, { out }) => {

@@ -16,6 +16,8 @@ export interface Row {
   readonly broker: string
   readonly guarantee: string
   readonly runs: readonly Figures[]
+  /** The runs of each peer, on the same topics in the same minutes. */
+  readonly peers?: Readonly<Record<string, readonly Figures[]>>
 }
 
 export function spreadOf(values: readonly number[]): Spread {
@@ -32,28 +34,47 @@ export function spreads(runs: readonly Figures[]): Record<string, Spread> {
   return Object.fromEntries(names.map((name) => [name, spreadOf(valuesOf(name))]))
 }
 
-/** The form of the design, §13; peers are measured by their own harness. */
-export function lastLine({ workload, broker, guarantee, runs }: Row): string {
+/** The form of the design, §13. */
+export function lastLine({ workload, broker, guarantee, runs, peers = {} }: Row): string {
   const ours = spreads(runs)
+  const beside = Object.entries(peers).map(([name, theirs]) => [name, spreads(theirs)] as const)
   return JSON.stringify({
     workload,
     broker,
     guarantee,
-    runs: runs.length,
+    runs: Math.max(runs.length, ...Object.values(peers).map((theirs) => theirs.length)),
     ours,
-    peers: {},
-    ratios: {}
+    peers: Object.fromEntries(beside),
+    ratios: Object.fromEntries(beside.map(([name, theirs]) => [name, ratios(ours, theirs)]))
   })
 }
 
+type Spreads = Readonly<Record<string, Spread>>
+
+/** Ours by theirs, of the medians of what both have. */
+function ratios(ours: Spreads, theirs: Spreads): Record<string, number> {
+  const all = Object.entries(ours).flatMap(([name, { median }]) => {
+    const ratio = median / (theirs[name]?.median ?? Number.NaN)
+    return Number.isFinite(ratio) ? [[name, round(ratio)] as const] : []
+  })
+  return Object.fromEntries(all)
+}
+
 /** One row for a reader. */
-export function rowText({ workload, variant, broker, guarantee, runs }: Row): string {
-  const figures = Object.entries(spreads(runs)).map(
+export function rowText({ workload, variant, broker, guarantee, runs, peers = {} }: Row): string {
+  const head = `${workload} ${variant}, ${broker}, ${guarantee}, median of ${runs.length}`
+  const beside = Object.entries(peers).flatMap(([name, theirs]) => [
+    `beside it ${name}, median of ${theirs.length}`,
+    ...figureLines(theirs)
+  ])
+  return [head, ...figureLines(runs), ...beside].join('\n')
+}
+
+function figureLines(runs: readonly Figures[]): string[] {
+  return Object.entries(spreads(runs)).map(
     ([name, { median, min, max }]) =>
       `  ${name.padEnd(20)} ${show(median).padStart(10)}   [${show(min)} - ${show(max)}]`
   )
-  const head = `${workload} ${variant}, ${broker}, ${guarantee}, median of ${runs.length}`
-  return [head, ...figures].join('\n')
 }
 
 function show(value: number): string {

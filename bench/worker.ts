@@ -6,7 +6,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { heldMs, IdleLoop } from './idle-loop.ts'
 import { countByMinute } from './page-views.ts'
-import { type Job, type Program, programOf } from './programs.ts'
+import { type Job, programOf } from './programs.ts'
+import { problemsOf } from './table-check.ts'
 
 export type Question = 'figures' | 'check' | 'watch' | 'stop'
 export type Answer =
@@ -51,7 +52,7 @@ async function answer(question: Question): Promise<void> {
     case 'figures':
       return say({ kind: 'figures', figures: await figures() })
     case 'check':
-      return say({ kind: 'check', problems: await problemsOf(program) })
+      return say({ kind: 'check', problems: await tableProblems() })
     case 'stop':
       await worker.stop()
       process.disconnect()
@@ -101,22 +102,7 @@ function peakMb(): number {
 }
 
 /** Compares every row that cannot have expired with the fold of the input. */
-async function problemsOf({ rows }: Program): Promise<string[]> {
-  const problems: string[] = []
+function tableProblems(): Promise<string[]> {
   const { keptFrom } = job
-  const expected = countByMinute(job, keptFrom)
-  let rowsSeen = 0
-  for await (const [page, { start, value }] of rows()) {
-    if (start < keptFrom) continue
-    rowsSeen++
-    const views = expected.get(start)?.get(page)
-    if (views !== value && problems.length < 5) {
-      problems.push(`${page} at ${start}: the table holds ${value}, the input ${views}`)
-    }
-  }
-  const rowsExpected = [...expected.values()].reduce((sum, pages) => sum + pages.size, 0)
-  if (rowsSeen !== rowsExpected) {
-    problems.push(`the table holds ${rowsSeen} rows, the input makes ${rowsExpected}`)
-  }
-  return problems
+  return problemsOf(program, countByMinute(job, keptFrom), keptFrom)
 }
