@@ -35,7 +35,7 @@ export interface RetryOptions {
 
 const backOffMs = { first: 100, max: 1_000 }
 /** Brokers learn of a new topic one after the other: absence is believed when seen so often. */
-const absencesMax = 3
+const absencesMax = 2
 
 export class Cluster {
   readonly clock: Clock

@@ -25,6 +25,7 @@ export interface MetadataTopic {
   readonly errorCode: number
   readonly name?: string | null | undefined
   readonly topicId: string
+  readonly isInternal: boolean
   readonly partitions: readonly MetadataPartition[]
 }
 

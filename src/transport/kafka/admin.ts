@@ -1,0 +1,202 @@
+// Topics, ranges, times and committed offsets, as the brokers tell them.
+
+import type {
+  Admin,
+  CommittedOffset,
+  PartitionRange,
+  TopicDescription,
+  TopicPartition,
+  TopicSpec
+} from '../../port/transport.ts'
+import type { Cluster } from './cluster.ts'
+import { createTopicsV7, deleteRecordsV2, deleteTopicsV6, describeConfigsV4 } from './library.ts'
+import type { MetadataTopic } from './metadata.ts'
+import { committedOffsets } from './committed.ts'
+import { earliest, latest, listOffsets } from './offsets.ts'
+import { KafkaFailure, kafka, local, throwIf, toTailraceError } from './protocol-failure.ts'
+import { configsOf, settingsOf } from './topic-settings.ts'
+
+const topicResource = 2 as const
+const requestMsMax = 30_000
+
+export class KafkaAdmin implements Admin {
+  readonly #cluster: Cluster
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
+
+  async describe(names?: readonly string[]): Promise<readonly TopicDescription[]> {
+    const which = names === undefined ? 'the topics' : `the topics ${names.join(', ')}`
+    return this.#within(`${which} could not be described`, async () => {
+      if (names?.length === 0) return []
+      const { topics } = await this.#cluster.describe(names)
+      const found = topics.filter((topic) => isThere(topic, names !== undefined))
+      return this.#describeAll(found)
+    })
+  }
+
+  async create(topics: readonly TopicSpec[]): Promise<readonly TopicDescription[]> {
+    const names = topics.map(({ name }) => name)
+    if (names.length === 0) return []
+    const what = `the topics ${names.join(', ')} could not be created`
+    return this.#within(what, async () => {
+      await this.#cluster.retry(what, () => this.#create(topics))
+      return this.#cluster.retry(what, () => this.#describeWhole(names))
+    })
+  }
+
+  async delete(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return
+    const what = `the topics ${names.join(', ')} could not be deleted`
+    await this.#within(what, async () => {
+      await this.#cluster.retry(what, () => this.#delete(names))
+      await this.#cluster.retry(what, async () => {
+        const { topics } = await this.#cluster.describe(names)
+        const left = topics.find(({ errorCode }) => errorCode === kafka.none)
+        if (left === undefined) return
+        const reason = `topic ${left.name} is still there`
+        throw new KafkaFailure(local.timedOut, what, { reason })
+      })
+    })
+  }
+
+  async ranges(partitions: readonly TopicPartition[]): Promise<readonly PartitionRange[]> {
+    return this.#within('the offsets could not be asked for', async () => {
+      const [starts, ends] = await Promise.all([
+        listOffsets(this.#cluster, partitions, earliest),
+        listOffsets(this.#cluster, partitions, latest)
+      ])
+      return partitions.map(({ topic, partition }, index) => {
+        const [start, end] = [starts[index], ends[index]]
+        if (start === undefined || end === undefined) throw new RangeError('an offset is missing')
+        const { leaderEpoch } = end
+        return { topic, partition, start: start.offset, end: end.offset, leaderEpoch }
+      })
+    })
+  }
+
+  async offsetAt(partition: TopicPartition, timestamp: number): Promise<number> {
+    return this.#within('the offset of a time could not be asked for', async () => {
+      const [found] = await listOffsets(this.#cluster, [partition], timestamp)
+      if (found !== undefined && found.offset >= 0) return found.offset
+      const [end] = await listOffsets(this.#cluster, [partition], latest)
+      return end?.offset ?? 0
+    })
+  }
+
+  async committed(
+    group: string,
+    partitions: readonly TopicPartition[]
+  ): Promise<readonly CommittedOffset[]> {
+    if (partitions.length === 0) return []
+    return this.#within(`the offsets of group ${group} could not be read`, () =>
+      committedOffsets(this.#cluster, group, partitions)
+    )
+  }
+
+  async deleteRecords({ topic, partition }: TopicPartition, before: number): Promise<void> {
+    const what = `records of ${topic}/${partition} below ${before} could not be deleted`
+    await this.#within(what, () =>
+      this.#cluster.retry(what, async () => {
+        const leader = await this.#cluster.leader({ topic, partition })
+        const link = await this.#cluster.link(leader.broker, 'control')
+        const partitions = [{ partitionIndex: partition, offset: BigInt(before) }]
+        const api = deleteRecordsV2.api
+        const answer = await link.call(api, [{ name: topic, partitions }], requestMsMax)
+        const code = answer.topics[0]?.partitions[0]?.errorCode ?? kafka.none
+        if (code === kafka.none) return
+        this.#cluster.outdated([topic])
+        throwIf(code, `deleting records`)
+      })
+    )
+  }
+
+  /** The brokers delete and compact in their own time; nobody can hurry them. */
+  async maintain(): Promise<void> {}
+
+  async #create(topics: readonly TopicSpec[]): Promise<void> {
+    const link = await this.#cluster.controller()
+    const specs = topics.map(({ name, partitions, replication, settings }) => ({
+      name,
+      numPartitions: partitions,
+      replicationFactor: replication,
+      assignments: [],
+      configs: [...configsOf(settings)]
+    }))
+    const answer = await link.call(createTopicsV7.api, specs, requestMsMax, false)
+    for (const { name, errorCode, errorMessage } of answer.topics) {
+      if (errorCode !== kafka.topicAlreadyExists) refuse(errorCode, `topic ${name}`, errorMessage)
+    }
+  }
+
+  async #delete(names: readonly string[]): Promise<void> {
+    const link = await this.#cluster.controller()
+    const wanted = names.map((name) => ({ name }))
+    const answer = await link.call(deleteTopicsV6.api, wanted, requestMsMax)
+    for (const { name, errorCode, errorMessage } of answer.responses) {
+      if (errorCode === kafka.unknownTopicOrPartition) continue
+      refuse(errorCode, `topic ${name}`, errorMessage)
+    }
+  }
+
+  /** Fails while a topic is not known with all its leaders: it was created a moment ago. */
+  async #describeWhole(names: readonly string[]): Promise<readonly TopicDescription[]> {
+    const { topics } = await this.#cluster.describe(names)
+    for (const { name, errorCode, partitions } of topics) {
+      throwIf(errorCode, `topic ${name}`)
+      const hasLeaders = partitions.every(({ leaderId }) => leaderId >= 0)
+      if (!hasLeaders) throwIf(kafka.leaderNotAvailable, `topic ${name}`)
+    }
+    const order = new Map(names.map((name, index) => [name, index]))
+    const described = await this.#describeAll(topics)
+    return described.toSorted((a, b) => (order.get(a.name) ?? 0) - (order.get(b.name) ?? 0))
+  }
+
+  async #describeAll(topics: readonly MetadataTopic[]): Promise<readonly TopicDescription[]> {
+    if (topics.length === 0) return []
+    const link = await this.#cluster.any()
+    const resources = topics.map(({ name }) => ({
+      resourceType: topicResource,
+      resourceName: name ?? '',
+      configurationKeys: null
+    }))
+    const { results } = await link.call(describeConfigsV4.api, resources)
+    const settings = new Map(
+      results.map(({ resourceName, errorCode, errorMessage, configs }) => {
+        if (errorCode !== kafka.unknownTopicOrPartition) {
+          refuse(errorCode, `topic ${resourceName}`, errorMessage)
+        }
+        return [resourceName, settingsOf(configs)]
+      })
+    )
+    return topics.flatMap(({ name, topicId: id, partitions }) => {
+      const found = settings.get(name ?? '')
+      // Deleted between the two questions.
+      if (found === undefined || name === null || name === undefined) return []
+      const replication = partitions[0]?.replicaNodes.length ?? 0
+      return [{ name, id, partitions: partitions.length, replication, settings: found }]
+    })
+  }
+
+  async #within<T>(what: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run()
+    } catch (error) {
+      throw toTailraceError(error, what)
+    }
+  }
+}
+
+function isThere({ name, errorCode, isInternal }: MetadataTopic, wasNamed: boolean): boolean {
+  if (errorCode === kafka.unknownTopicOrPartition || errorCode === kafka.invalidTopic) return false
+  if (!wasNamed && (isInternal || errorCode !== kafka.none)) return false
+  throwIf(errorCode, `topic ${name}`)
+  return true
+}
+
+function refuse(code: number, what: string, said: string | null | undefined): void {
+  if (code === kafka.none) return
+  const reason = said === null || said === undefined ? {} : { reason: said.replace(/\.$/, '') }
+  throw new KafkaFailure(code, what, reason)
+}
