@@ -8,7 +8,7 @@ import { KafkaFailure, local } from './protocol-failure.ts'
 import type { Security } from './security.ts'
 
 /** Each has its own socket per broker: a long fetch must not hold up a commit. */
-export type Purpose = 'control' | 'fetch' | 'produce' | 'group' | 'transaction'
+export type Purpose = 'control' | `fetch-${number}` | 'produce' | 'group' | 'transaction'
 
 export interface LinkSettings {
   readonly clientId: string

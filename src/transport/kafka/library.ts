@@ -6,6 +6,7 @@ export {
   AuthenticationError,
   apiVersionsV3,
   Connection,
+  compressionsAlgorithms,
   createAPI,
   createTopicsV7,
   deleteRecordsV2,

@@ -1,0 +1,135 @@
+// One connection that fetches from one broker: its session, and the one request under way.
+
+import type { Cluster } from './cluster.ts'
+import type { FetchAnswer } from './fetch-answer.ts'
+import { decodeFetch } from './fetch-answer.ts'
+import type { Asked } from './fetch-reading.ts'
+import { encodeFetch, fetchKey, fetchVersion } from './fetch-request.ts'
+import type { Wanted } from './fetch-session.ts'
+import { FetchSession } from './fetch-session.ts'
+import type { Link } from './link.ts'
+import { KafkaFailure, kafka } from './protocol-failure.ts'
+
+export interface LaneParts {
+  readonly cluster: Cluster
+  readonly broker: number
+  /** Names this lane's connection among all of the cluster. */
+  readonly number: number
+  readonly isReadCommitted: boolean
+  readonly rack: string
+}
+
+export interface LaneRequest {
+  readonly wanted: readonly Wanted<Asked>[]
+  readonly waitMaxMs: number
+  readonly bytesMax: number
+  /** Everything asked for was at its end: the answer may take the whole time. */
+  readonly isLongPoll: boolean
+}
+
+/** Beyond the time that the broker may wait. */
+const answerMsMax = 30_000
+
+const gone = {
+  fetchSessionIdNotFound: 70,
+  invalidFetchSessionEpoch: 71,
+  topicIdError: 106
+} as const
+const sessionErrors: ReadonlySet<number> = new Set(Object.values(gone))
+
+export class FetchLane {
+  readonly session = new FetchSession<Asked>()
+  readonly #parts: LaneParts
+  #link: Link | undefined
+  #request: LaneRequest | undefined
+  #isClosed = false
+
+  constructor(parts: LaneParts) {
+    this.#parts = parts
+  }
+
+  get isBusy(): boolean {
+    return this.#request !== undefined
+  }
+
+  get isLongPoll(): boolean {
+    return this.#request?.isLongPoll === true
+  }
+
+  /**
+   * Sends a request; the answer has no partitions when the session must begin anew.
+   *
+   * @throws KafkaFailure
+   */
+  async exchange(request: LaneRequest): Promise<FetchAnswer> {
+    this.#request = request
+    try {
+      const link = await this.#open()
+      const answer = decodeFetch(await this.#send(link, request))
+      link.throttle(answer.throttleMs)
+      this.#judge(answer)
+      return answer
+    } catch (error) {
+      // Whether the broker took the request is not known, so neither what its session holds.
+      this.session.reset({ isGone: false })
+      throw error
+    } finally {
+      this.#request = undefined
+    }
+  }
+
+  /** Ends the session, where that can be said without waiting, and the connection. */
+  close(): void {
+    this.#isClosed = true
+    const ending = this.session.ending()
+    const link = this.#link
+    this.#link = undefined
+    if (link === undefined) return
+    if (this.isBusy || ending === undefined || !link.isOpen) {
+      link.close()
+      return
+    }
+    const body = encodeFetch({
+      ...this.#head,
+      waitMaxMs: 0,
+      bytesMax: 1,
+      session: ending,
+      ...nothing
+    })
+    // The broker drops sessions that nobody uses: this only spares it the time until then.
+    link.request(fetchKey, fetchVersion, [body], { timeoutMs: 1_000 }).then(
+      () => link.close(),
+      () => link.close()
+    )
+  }
+
+  get #head(): { readonly isReadCommitted: boolean; readonly rack: string } {
+    const { isReadCommitted, rack } = this.#parts
+    return { isReadCommitted, rack }
+  }
+
+  async #open(): Promise<Link> {
+    if (this.#link?.isOpen !== true) {
+      const { broker, cluster, number } = this.#parts
+      const link = await cluster.link(broker, `fetch-${number}`)
+      if (this.#isClosed) link.close()
+      this.#link = link
+    }
+    return this.#link
+  }
+
+  #send(link: Link, { bytesMax, waitMaxMs, wanted }: LaneRequest): Promise<Buffer> {
+    const body = encodeFetch({ ...this.#head, waitMaxMs, bytesMax, ...this.session.ask(wanted) })
+    const timeoutMs = waitMaxMs + answerMsMax
+    return link.request(fetchKey, fetchVersion, [body], { timeoutMs })
+  }
+
+  #judge({ errorCode, sessionId }: FetchAnswer): void {
+    if (errorCode === kafka.none) this.session.accept(sessionId)
+    else if (sessionErrors.has(errorCode)) {
+      this.session.reset({ isGone: errorCode === gone.fetchSessionIdNotFound })
+    } else throw new KafkaFailure(errorCode, `fetching from broker ${this.#parts.broker}`)
+  }
+}
+
+const nothing = { topics: [], forgotten: [] } as const
