@@ -205,6 +205,21 @@ export function setAppendTime(batch: Buffer, timestamp: number, at: number = 0):
   writeCrc(batch, at, batch.readInt32BE(at + headerAt.length) + lengthOverhead)
 }
 
+/** Who sends a batch: what a log checks to take each batch once and in order (KIP-98). */
+export interface BatchProducer {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  readonly baseSequence: number
+}
+
+/** Stamps a finished batch anew for another producer or place in the sequence. */
+export function setProducer(batch: Buffer, producer: BatchProducer, at: number = 0): void {
+  batch.writeBigInt64BE(producer.producerId, at + headerAt.producerId)
+  batch.writeInt16BE(producer.producerEpoch, at + headerAt.producerEpoch)
+  batch.writeInt32BE(producer.baseSequence, at + headerAt.baseSequence)
+  writeCrc(batch, at, batch.readInt32BE(at + headerAt.length) + lengthOverhead)
+}
+
 /** What the header of one batch says. */
 export interface BatchHeader {
   readonly baseOffset: number
