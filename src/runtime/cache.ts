@@ -168,29 +168,34 @@ export class ShardCache {
     return freed
   }
 
-  /** Forgets clean rows of windows that start before `horizon`, so many at most; says how many. */
+  /**
+   * Forgets windows that start before `horizon`, but for rows that a commit still needs; none after
+   * `rowsMax` rows. Says how many rows it looked at.
+   */
   forgetBefore(horizon: number, rowsMax: number = Number.POSITIVE_INFINITY): number {
-    let forgotten = 0
+    let seen = 0
     for (const [start, window] of this.#windows) {
-      if (forgotten >= rowsMax) break
-      if (start < horizon) forgotten += this.#forgetFrom(start, window, rowsMax - forgotten)
+      if (seen >= rowsMax) break
+      if (start >= horizon) continue
+      seen += window.rows.size
+      this.#forgetFrom(start, window)
     }
-    return forgotten
+    return seen
   }
 
-  #forgetFrom(start: number, window: CachedWindow, rowsMax: number): number {
-    let forgotten = 0
-    for (const [text, entry] of window.rows) {
-      if (forgotten >= rowsMax) break
-      if (isHeld(entry)) continue
-      window.rows.delete(text)
-      window.isWhole = false
-      this.bytes -= entry.sizeBytes
-      this.#budget.charge(this, -entry.sizeBytes)
-      forgotten++
+  #forgetFrom(start: number, window: CachedWindow): void {
+    const held: [string, Entry][] = []
+    let freed = 0
+    for (const row of window.rows) {
+      if (isHeld(row[1])) held.push(row)
+      else freed += row[1].sizeBytes
     }
-    if (window.rows.size === 0) this.#drop(start)
-    return forgotten
+    this.bytes -= freed
+    this.#budget.charge(this, -freed)
+    if (held.length === 0) return this.#drop(start)
+    window.isWhole = false
+    window.rows.clear()
+    for (const [text, entry] of held) window.rows.set(text, entry)
   }
 
   #drop(start: number): void {

@@ -1,5 +1,5 @@
 // What is due now and then, between commits: expired windows, read repartition records.
-import { windowBound, windowStartOf } from './changelog.ts'
+import { windowBound } from './changelog.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Clock } from '../port/clock.ts'
 import type { Store } from '../port/store.ts'
@@ -21,14 +21,22 @@ export interface UpkeepParts {
 
 const purgeEveryMs = 30_000
 const expireEveryMs = 1_000
-/** Rows of expired windows that one commit deletes, of all tables together. */
-const expireRowsMax = 5_000
-const zero = Buffer.alloc(1)
+/** Rows of expired windows that are forgotten between two commits, unless one window has more. */
+const forgetRowsMax = 100_000
+
+interface Clear {
+  readonly shard: Shard
+  /** Start of an expired window that the store has rows of. */
+  readonly start: number
+}
+
+const noWindows: ReadonlySet<number> = new Set()
 
 export class Upkeep {
   readonly #parts: UpkeepParts
   #purgeDueMs: number
   #expireDueMs: number
+  #clearing: Promise<void> | undefined
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts
@@ -41,55 +49,57 @@ export class Upkeep {
   async afterCommit(tasks: readonly OpenTask[]): Promise<void> {
     this.#parts.budget.shrink()
     const now = this.#parts.clock.monotonic()
+    if (now >= this.#expireDueMs && this.#clearing === undefined) {
+      this.#expireDueMs = now + expireEveryMs
+      this.#expire(tasks)
+    }
+    if (now < this.#purgeDueMs) return
+    this.#purgeDueMs = now + purgeEveryMs
     try {
-      if (now >= this.#expireDueMs) {
-        this.#expireDueMs = now + expireEveryMs
-        await this.#expire(tasks)
-      }
-      if (now >= this.#purgeDueMs) {
-        this.#purgeDueMs = now + purgeEveryMs
-        for (const task of tasks) await this.#purge(task)
-      }
+      for (const task of tasks) await this.#purge(task)
     } catch (error) {
-      this.#parts.log.warn({ err: error }, `upkeep failed, and is tried again: ${messageOf(error)}`)
+      this.#warn(error)
     }
   }
 
-  // In slices, since whole windows may hold more rows than a commit should wait for. What is left
-  // is hidden already, and goes with the next commits. Judged by committed time: after a crash,
-  // records that were not committed read these windows again.
-  async #expire(tasks: readonly OpenTask[]): Promise<void> {
-    let rowsLeft = expireRowsMax
-    const shards = tasks.flatMap((task) => {
-      return task.shards.map((shard) => ({ shard, horizon: shard.horizon(task.committedTime) }))
-    })
-    for (const { horizon, shard } of shards) {
+  /** Resolves when nothing of this uses the store any more. */
+  async settled(): Promise<void> {
+    await this.#clearing
+  }
+
+  // Reads hide expired rows, so nobody waits for this. Judged by committed time: after a crash,
+  // records that were not committed read these windows again. Nothing is written to them any more.
+  #expire(tasks: readonly OpenTask[]): void {
+    let rowsLeft = forgetRowsMax
+    const clears: Clear[] = []
+    for (const shard of tasks.flatMap((task) => task.shards.map((one) => ({ task, one })))) {
+      const horizon = shard.one.horizon(shard.task.committedTime)
       if (!Number.isFinite(horizon)) continue
-      rowsLeft -= shard.cache.forgetBefore(horizon, rowsLeft)
-      if (rowsLeft > 0) rowsLeft -= await this.#clear(shard, horizon, rowsLeft)
-      if (rowsLeft > 0) continue
-      this.#expireDueMs = this.#parts.clock.monotonic()
-      return
+      rowsLeft -= shard.one.cache.forgetBefore(horizon, rowsLeft)
+      for (const start of shard.one.storedWindows ?? noWindows) {
+        if (start < horizon) clears.push({ shard: shard.one, start })
+      }
+    }
+    if (rowsLeft <= 0) this.#expireDueMs = this.#parts.clock.monotonic()
+    if (clears.length === 0) return
+    this.#clearing = this.#clear(clears)
+      .catch((error: unknown) => this.#warn(error))
+      .finally(() => {
+        this.#clearing = undefined
+      })
+  }
+
+  // Window by window: a range that began at the first one would walk over what is deleted already.
+  async #clear(clears: readonly Clear[]): Promise<void> {
+    for (const { shard, start } of clears) {
+      const range = { from: windowBound(start), to: windowBound(start + 1) }
+      await this.#parts.store.clear(shard.id, range)
+      shard.storedWindows?.delete(start)
     }
   }
 
-  /** Deletes so many of the oldest rows at most; says how many. */
-  async #clear(shard: Shard, horizon: number, rowsMax: number): Promise<number> {
-    const { storedWindows } = shard
-    if (storedWindows === undefined) return 0
-    let oldest = Number.POSITIVE_INFINITY
-    for (const start of storedWindows) oldest = Math.min(oldest, start)
-    if (oldest >= horizon) return 0
-    const { store } = this.#parts
-    // Not from the beginning: what earlier slices deleted there would be walked over each time.
-    const [from, to] = [windowBound(oldest), windowBound(horizon)]
-    const rows = await store.scan(shard.id, { from, to, limit: rowsMax })
-    const last = rows.at(-1)
-    const isAll = last === undefined || rows.length < rowsMax
-    await store.clear(shard.id, { from, to: isAll ? to : Buffer.concat([last.key, zero]) })
-    const before = isAll ? horizon : windowStartOf(last.key)
-    for (const start of [...storedWindows]) if (start < before) storedWindows.delete(start)
-    return rows.length
+  #warn(error: unknown): void {
+    this.#parts.log.warn({ err: error }, `upkeep failed, and is tried again: ${messageOf(error)}`)
   }
 
   // A repartition topic keeps everything until it was read: what is committed can go.

@@ -5,8 +5,8 @@ import { createLevelStore } from 'tailrace/store/level'
 export interface Watch {
   /** Awaited before a batch is written; a rejection is what the disk answers. */
   beforeWrite?: () => Promise<void>
-  /** Told of each slice of expired rows that is deleted. */
-  onClear?: (rows: number) => void
+  /** Awaited before a range of expired rows is deleted: how many there are. */
+  onClear?: (rows: number) => Promise<void>
   /** Told of each row that is read. */
   onGet?: (shard: ShardId) => void
 }
@@ -30,7 +30,7 @@ export function watchedStore(directory: string, watch: Watch): Store {
     wipe: (shard) => inner.wipe(shard),
     clear: async (shard, range) => {
       const rows = await inner.scan(shard, { ...range, limit: countMax })
-      watch.onClear?.(rows.length)
+      await watch.onClear?.(rows.length)
       await inner.clear(shard, range)
     },
     sizeBytes: () => inner.sizeBytes(),
