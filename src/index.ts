@@ -49,7 +49,9 @@ export {
 export type {
   AppOptions,
   RunOptions,
+  SaslOptions,
   StoreFactory,
+  TlsOptions,
   TransportContext,
   TransportFactory,
   WebOptions

@@ -25,20 +25,27 @@ export interface OptionLayer {
 
 const textual = optionTable.filter(isTextual)
 
+/** Options that are given as an object in code, and one by one elsewhere. */
+const groups: ReadonlySet<string> = new Set(
+  optionTable.flatMap(({ path }) => (path.includes('.') ? [path.split('.')[0] ?? ''] : []))
+)
+
 /** Options that `call` was given as an object, such as `createApp({ … })`. */
 export function layerOfObject(
   call: string,
   given: object,
   others: readonly string[] = []
 ): OptionLayer {
-  const nameOf = (path: string): string =>
-    path.startsWith('web.') ? `${call}({ web: { ${path.slice(4)} } })` : `${call}({ ${path} })`
+  const nameOf = (path: string): string => {
+    const [group = '', name] = path.split('.')
+    return name === undefined ? `${call}({ ${path} })` : `${call}({ ${group}: { ${name} } })`
+  }
   const entries = Object.entries(given).filter(
     ([name, value]) => value !== undefined && !others.includes(name)
   )
   const flat = entries.flatMap(([name, value]: [string, unknown]) =>
-    name === 'web' && isRecord(value)
-      ? Object.entries(value).map(([inner, one]): [string, unknown] => [`web.${inner}`, one])
+    groups.has(name) && isRecord(value)
+      ? Object.entries(value).map(([inner, one]): [string, unknown] => [`${name}.${inner}`, one])
       : [[name, value] as [string, unknown]]
   )
   const known = [...optionTable.map((spec) => spec.path), ...others]
@@ -89,9 +96,11 @@ function readLayer({ entries, specs, isText, nameOf, known }: LayerParts): Optio
       problems.push({ path: nameOf(path), message })
     }
   }
-  // Who names a port wants the pages, whatever a weaker layer says.
-  const isWebNamed = values.has('web.port') || values.has('web.host')
-  if (isWebNamed && !values.has('web')) values.set('web', true)
+  // Who names a port wants the pages, whatever a weaker layer says; certificates likewise.
+  for (const switched of ['web', 'tls']) {
+    const isNamed = [...values.keys()].some((path) => path.startsWith(`${switched}.`))
+    if (isNamed && !values.has(switched)) values.set(switched, true)
+  }
   return { values, problems, nameOf }
 }
 

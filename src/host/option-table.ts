@@ -1,7 +1,9 @@
 // Every option of an app as one table: its type, default and limit. Checks, help and docs read it.
 import { formatDuration } from '../core/duration.ts'
 import { defaultSettings, type WorkerSettings } from '../runtime/settings.ts'
-import { formatBytes, gibibyte, kibibyte, type OptionKind } from './option-kinds.ts'
+import { kafkaOptions } from './kafka-options.ts'
+import { formatBytes, gibibyte, kibibyte } from './option-kinds.ts'
+import type { OptionSpec } from './option-spec.ts'
 
 export const defaultBroker = 'embedded:./.tailrace/log'
 export const defaultDatadir = './.tailrace/data'
@@ -10,19 +12,7 @@ export const defaultWeb: { readonly host: string; readonly port: number } = {
   port: 6066
 }
 
-export interface OptionSpec {
-  /** Path in code: `commitInterval`, `web.port`. */
-  readonly path: string
-  readonly kind: OptionKind
-  /** As the docs say it. */
-  readonly default: string
-  /** One line for the docs. */
-  readonly doc: string
-  /** Flag of the command line that sets it. */
-  readonly flag?: string
-  /** The field of `WorkerSettings` that it becomes. */
-  readonly setting?: keyof WorkerSettings
-}
+export type { OptionSpec } from './option-spec.ts'
 
 const day = 86_400_000
 
@@ -51,7 +41,7 @@ export const optionTable: readonly OptionSpec[] = [
     path: 'broker',
     kind: { type: 'text' },
     default: `${defaultBroker}, refused under NODE_ENV=production unless written out`,
-    doc: 'Where the log is: `embedded:<directory>` or `memory:`.',
+    doc: 'Where the log is: `embedded:<directory>`, `kafka://host:9092,…` or `memory:`.',
     flag: '--broker'
   },
   {
@@ -189,6 +179,7 @@ export const optionTable: readonly OptionSpec[] = [
     default: 'normal',
     doc: '`full` waits for the disk, so that the embedded log survives a power loss too.'
   },
+  ...kafkaOptions,
   {
     path: 'web',
     kind: { type: 'switch' },

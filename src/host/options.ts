@@ -27,6 +27,29 @@ export type TransportFactory = (context: TransportContext) => Transport | Promis
 /** Makes a store of your own, not yet open, in the data directory of this worker. */
 export type StoreFactory = (context: { readonly directory: string }) => Store
 
+/** How a worker logs in to Kafka. */
+export interface SaslOptions {
+  /** @default plain where a user is named, oauthbearer where a token is */
+  readonly mechanism?: 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer'
+  readonly username?: string
+  readonly password?: string
+  /** For `oauthbearer`. */
+  readonly token?: string
+  /** Instead of `token`: a file with it, read again at every login. */
+  readonly tokenFile?: string
+}
+
+/** Whom a worker trusts, and what it shows of itself: each the name of a file, or PEM text. */
+export interface TlsOptions {
+  /** Certificates of the authorities that are trusted. @default those Node trusts */
+  readonly ca?: string
+  /** Our own certificate, for brokers that ask for one. */
+  readonly cert?: string
+  /** The key of `cert`. */
+  readonly key?: string
+  readonly keyPassword?: string
+}
+
 /** Where the worker's web pages are served. */
 export interface WebOptions {
   /** 0 to 65535; 0 takes any port that is free. @default 6066 */
@@ -41,7 +64,7 @@ export interface WebOptions {
  */
 export interface RunOptions {
   /**
-   * Where the log is: `embedded:<directory>` or `memory:`.
+   * Where the log is: `embedded:<directory>`, `kafka://host:9092,…` or `memory:`.
    *
    * @default embedded:./.tailrace/log, refused under NODE_ENV=production
    */
@@ -91,6 +114,14 @@ export interface RunOptions {
   readonly stateCleanup?: Duration
   /** `full` waits for the disk at each write, against power loss. @default normal */
   readonly synchronous?: 'normal' | 'full'
+  /** Kafka: how a worker logs in; stronger than a login in the broker URL. @default not at all */
+  readonly sasl?: SaslOptions
+  /** Kafka: whether connections are encrypted, and whom we trust. @default false */
+  readonly tls?: boolean | TlsOptions
+  /** Kafka: a worker that is silent for longer has left its group. @default 45s */
+  readonly sessionTimeout?: Duration
+  /** Kafka: time between two signs of life. @default 3s */
+  readonly heartbeat?: Duration
   /** `false`: no web pages. @default port 6066 on 127.0.0.1 */
   readonly web?: boolean | WebOptions
   /** The least important lines that the log shows. @default info for `main`, warn for `start` */
@@ -116,6 +147,14 @@ export interface AppOptions extends RunOptions {
   readonly onError?: OnError
 }
 
+/** What only Kafka asks for; what is left out has the transport's default. */
+export interface KafkaChoice {
+  readonly sasl: SaslOptions
+  readonly tls: false | TlsOptions
+  readonly sessionTimeoutMs: number | undefined
+  readonly heartbeatMs: number | undefined
+}
+
 /** Every option with its one value. */
 export interface ResolvedOptions {
   readonly broker: string
@@ -127,6 +166,7 @@ export interface ResolvedOptions {
   readonly store: 'level' | 'memory' | StoreFactory
   readonly transport: TransportFactory | undefined
   readonly settings: WorkerSettings
+  readonly kafka: KafkaChoice
   readonly synchronous: 'normal' | 'full'
   readonly web: { readonly host: string; readonly port: number } | undefined
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent' | undefined

@@ -3,6 +3,7 @@ import { formatDuration } from '../core/duration.ts'
 import type { Topology } from '../core/topology.ts'
 import type { WorkerStatus } from '../runtime/worker.ts'
 import type { ResolvedOptions } from './options.ts'
+import { withoutSecrets } from './transports.ts'
 import type { HostedWorker } from './worker.ts'
 
 export interface StartReport {
@@ -32,7 +33,7 @@ export async function reportOf(
   const { counters, tasks } = worker.status()
   return {
     app: topology.app,
-    broker: transport?.url ?? options.broker,
+    broker: transport?.url ?? withoutSecrets(options.broker),
     isBrokerDefault: options.isBrokerDefault && options.transport === undefined,
     guarantee: guaranteeOf(options),
     store: store?.name ?? '',

@@ -10,7 +10,7 @@ import {
   type OptionLayer
 } from './option-layers.ts'
 import { defaultBroker, defaultDatadir, defaultWeb, optionTable } from './option-table.ts'
-import type { AppOptions, ResolvedOptions, RunOptions } from './options.ts'
+import type { AppOptions, KafkaChoice, ResolvedOptions, RunOptions } from './options.ts'
 
 export interface OptionSources {
   readonly app: AppOptions
@@ -79,6 +79,7 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
     store: chosen.get('store') ?? (broker.startsWith('memory:') ? 'memory' : 'level'),
     transport: chosen.get('transport'),
     settings,
+    kafka: kafkaOf(chosen),
     synchronous: chosen.get('synchronous') ?? 'normal',
     web:
       chosen.get<boolean>('web') === false
@@ -88,6 +89,22 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
             port: chosen.get('web.port') ?? defaultWeb.port
           },
     logLevel: chosen.get('logLevel')
+  }
+}
+
+function kafkaOf(chosen: Choice): KafkaChoice {
+  const group = (name: string, members: readonly string[]): Record<string, string> =>
+    Object.fromEntries(
+      members.flatMap((member) => {
+        const value = chosen.get<string>(`${name}.${member}`)
+        return value === undefined ? [] : [[member, value]]
+      })
+    )
+  return {
+    sasl: group('sasl', ['mechanism', 'username', 'password', 'token', 'tokenFile']),
+    tls: chosen.get<boolean>('tls') === true && group('tls', ['ca', 'cert', 'key', 'keyPassword']),
+    sessionTimeoutMs: chosen.get('sessionTimeout'),
+    heartbeatMs: chosen.get('heartbeat')
   }
 }
 

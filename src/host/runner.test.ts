@@ -144,7 +144,7 @@ test('a topology that cannot run is refused before the start, with every problem
 
 test('a log that is not known is refused by name', async () => {
   const cases = [
-    ['kafka://localhost:9092', /Kafka is not in this version yet/],
+    ['kafak://localhost:9092', /did you mean "kafka:"\?/],
     ['embeded:./x', /did you mean "embedded:"\?/],
     ['nonsense', /is none that is known/],
     ['redis://me:secret@host?x=secret', /"redis:\/\/\*\*\*@host" is none/]

@@ -6,7 +6,7 @@ import type { Clock } from '../port/clock.ts'
 import type { Transport } from '../port/transport.ts'
 import { type Log, silentLog } from '../runtime/log.ts'
 import type { MemoryBroker } from '../transport/memory/broker.ts'
-import type { ResolvedOptions, TransportContext } from './options.ts'
+import type { KafkaChoice, ResolvedOptions, TransportContext } from './options.ts'
 
 /** Opens logs for one app; what its `memory:` log holds lasts as long as this does. */
 export class Transports {
@@ -21,17 +21,17 @@ export class Transports {
 
   /** An open transport; whoever asked for it closes it. */
   async open(
-    options: Pick<ResolvedOptions, 'broker' | 'synchronous' | 'transport'>,
+    options: Pick<ResolvedOptions, 'broker' | 'kafka' | 'synchronous' | 'transport'>,
     log: Log = silentLog
   ): Promise<Transport> {
-    const { broker, synchronous } = options
+    const { broker, kafka: chosen, synchronous } = options
     const context = { broker, synchronous, app: this.#app, clock: this.#clock, log }
-    const transport = await (options.transport ?? ((one) => this.#choose(one)))(context)
+    const transport = await (options.transport ?? ((one) => this.#choose(one, chosen)))(context)
     await transport.open()
     return transport
   }
 
-  async #choose(context: TransportContext): Promise<Transport> {
+  async #choose(context: TransportContext, chosen: KafkaChoice): Promise<Transport> {
     const { scheme, rest } = parts(context.broker)
     switch (scheme) {
       case 'embedded':
@@ -40,11 +40,7 @@ export class Transports {
         // A name makes the log one that all apps of this process can meet on.
         return inMemory(context, rest === '' ? this.#inMemory : sharedInMemory, rest)
       case 'kafka':
-        throw new TailraceError(
-          'TAILRACE_TRANSPORT_UNKNOWN_URL',
-          'the broker is a Kafka URL, and Kafka is not in this version yet',
-          { hint: 'Use the embedded log for now: `embedded:<directory>`; the app stays the same.' }
-        )
+        return kafka(context, chosen)
       default:
         return refuse(context.broker, scheme)
     }
@@ -83,6 +79,23 @@ async function embedded(
   return createEmbeddedTransport({ directory: place, clock, synchronous, onMaintenanceError })
 }
 
+async function kafka(
+  { app, broker, clock }: TransportContext,
+  { heartbeatMs, sasl, sessionTimeoutMs, tls }: KafkaChoice
+): Promise<Transport> {
+  // The library behind it takes half a second to load: only who needs it waits.
+  const { createKafkaTransport } = await import('../transport/kafka/index.ts')
+  return createKafkaTransport({
+    url: broker,
+    sasl,
+    tls,
+    clientId: app,
+    clock,
+    ...(sessionTimeoutMs !== undefined && { sessionTimeoutMs }),
+    ...(heartbeatMs !== undefined && { heartbeatMs })
+  })
+}
+
 function parts(broker: string): { readonly scheme: string; readonly rest: string } {
   const match = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(broker)
   return { scheme: (match?.[1] ?? '').toLowerCase(), rest: match?.[2] ?? '' }
@@ -97,11 +110,11 @@ function refuse(broker: string, scheme: string): never {
   throw new TailraceError(
     'TAILRACE_TRANSPORT_UNKNOWN_URL',
     `the broker ${JSON.stringify(withoutSecrets(broker))} is none that is known; ` +
-      `expected 'embedded:<directory>' or 'memory:'${guess}`
+      `expected 'embedded:<directory>', 'kafka://host:port' or 'memory:'${guess}`
   )
 }
 
 /** A URL as it may be shown: the part that can hold a password is left out. */
-function withoutSecrets(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, '//***@').replace(/\?.*$/, '')
+export function withoutSecrets(url: string): string {
+  return url.replace(/\/\/.*@/s, '//***@').replace(/\?.*$/s, '')
 }

@@ -1,0 +1,47 @@
+// The options that only Kafka has: who we are to its brokers, whom we trust, and how long we last.
+import type { OptionSpec } from './option-spec.ts'
+
+const day = 86_400_000
+
+function text(path: string, doc: string, preset: string = 'none'): OptionSpec {
+  return { path, kind: { type: 'text' }, default: preset, doc }
+}
+
+export const kafkaOptions: readonly OptionSpec[] = [
+  {
+    path: 'sasl.mechanism',
+    kind: { type: 'choice', of: ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] },
+    default: 'plain where a user is named, oauthbearer where a token is',
+    doc: 'Kafka: how a worker logs in.'
+  },
+  text('sasl.username', 'Kafka: the user, unless the broker URL names one.'),
+  text('sasl.password', 'Kafka: the password of the user; never printed.'),
+  text('sasl.token', 'Kafka: the token of `oauthbearer`; never printed.'),
+  text('sasl.tokenFile', 'Kafka: instead of `sasl.token`, a file that is read at every login.'),
+  {
+    path: 'tls',
+    kind: { type: 'switch' },
+    default: 'false; true where one of `tls.…` is given',
+    doc: 'Kafka: whether connections are encrypted, and the certificates of brokers checked.'
+  },
+  text(
+    'tls.ca',
+    'Kafka: certificates of the authorities to trust: a file, or PEM text.',
+    'those that Node trusts'
+  ),
+  text('tls.cert', 'Kafka: our own certificate, for brokers that ask for one: likewise.'),
+  text('tls.key', 'Kafka: the key of `tls.cert`: likewise.'),
+  text('tls.keyPassword', 'Kafka: the password of `tls.key`; never printed.'),
+  {
+    path: 'sessionTimeout',
+    kind: { type: 'duration', min: 1_000, max: day },
+    default: '45s',
+    doc: 'Kafka: a worker that is silent for longer has left; the brokers limit it too.'
+  },
+  {
+    path: 'heartbeat',
+    kind: { type: 'duration', min: 50, max: day },
+    default: '3s',
+    doc: 'Kafka: time between two signs of life.'
+  }
+]
