@@ -36,9 +36,13 @@ const eventsOf: Partial<Record<EmbeddedWorkload, number>> = { rss: 20_000_000, r
 
 try {
   const options = benchOptions(process.argv.slice(2))
-  const rows = options.broker === 'kafka' ? await kafkaRows(options) : await rowsOf(options)
-  for (const row of rows) print(row, options.isJson)
-  const [first] = rows
+  let first: Row | undefined
+  const tell = (row: Row): void => {
+    first ??= row
+    print(row, options.isJson)
+  }
+  if (options.broker === 'kafka') await kafkaRows(options, tell)
+  else for (const row of await rowsOf(options)) tell(row)
   if (first !== undefined) console.log(lastLine(first))
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)

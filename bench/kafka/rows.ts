@@ -17,15 +17,24 @@ interface Named {
 
 type Measure = (candidate: Candidate, round: number) => Promise<Figures>
 
-export async function kafkaRows(options: KafkaOptions): Promise<readonly Row[]> {
-  return withKafka(options, async (bench) => {
+/** Tells each row as it is there: what comes after it may take long, or fail. */
+export async function kafkaRows(options: KafkaOptions, tell: (row: Row) => void): Promise<void> {
+  await withKafka(options, async (bench) => {
     const { workload } = options
-    if (workload !== 'all') return rowsOf(bench, workload)
-    const rows: Row[] = []
-    for (const one of ['fetch', 'W1', 'W2', 'W4', 'W6'] as const) {
-      rows.push(...(await rowsOf(bench, one)))
+    if (workload !== 'all') {
+      for (const row of await rowsOf(bench, workload)) tell(row)
+      return
     }
-    return rows
+    const failures: string[] = []
+    for (const one of ['W1', 'W2', 'W4', 'W6', 'fetch'] as const) {
+      try {
+        for (const row of await rowsOf(bench, one)) tell(row)
+      } catch (error) {
+        failures.push(`${one}: ${error instanceof Error ? error.message : String(error)}`)
+        console.error(failures.at(-1))
+      }
+    }
+    if (failures.length > 0) throw new Error(failures.join('\n'))
   })
 }
 
@@ -116,7 +125,7 @@ async function fetchRows(bench: KafkaBench): Promise<readonly Row[]> {
     const read = async (isOurs: boolean, into: Figures[]): Promise<void> => {
       const one = await readAll(bench, topic, { isOurs, records })
       into.push(one)
-      tell(`${round}/${runs} fetch ${isOurs ? 'ours' : 'java'}`, one)
+      report(`${round}/${runs} fetch ${isOurs ? 'ours' : 'java'}`, one)
     }
     if (!isPeersOnly) await read(true, own)
     await read(false, java)
@@ -142,7 +151,7 @@ async function turns(
   const take = async (name: string, candidate: Candidate, round: number): Promise<void> => {
     const one = await measure(candidate, round)
     figures.set(name, [...(figures.get(name) ?? []), one])
-    tell(`${round}/${runs} ${workload} ${guarantee}, ${name}`, one)
+    report(`${round}/${runs} ${workload} ${guarantee}, ${name}`, one)
   }
   for (let round = 1; round <= runs; round++) {
     for (const { candidate, name } of all) await take(name, candidate, round)
@@ -160,6 +169,6 @@ async function turns(
   }))
 }
 
-function tell(what: string, figures: Figures): void {
+function report(what: string, figures: Figures): void {
   console.error(`${what}: ${JSON.stringify(figures)}`)
 }

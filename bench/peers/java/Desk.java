@@ -17,8 +17,10 @@ import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 public final class Desk {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -75,18 +77,25 @@ public final class Desk {
     return true;
   }
 
-  /** Topics whose names begin so, and groups; a group that is not there is none to delete. */
+  /** Topics whose names begin so, and groups; what is not there is nothing to delete. */
   private Object delete(String prefix, List<String> groups) throws Exception {
-    List<String> found = topics(prefix);
-    if (!found.isEmpty()) admin.deleteTopics(found).all().get();
-    for (String group : groups) {
-      try {
-        admin.deleteConsumerGroups(List.of(group)).all().get();
-      } catch (ExecutionException error) {
-        if (!(error.getCause() instanceof GroupIdNotFoundException)) throw error;
-      }
+    for (KafkaFuture<Void> one :
+        admin.deleteTopics(topics(prefix)).topicNameValues().values()) {
+      gone(one, UnknownTopicOrPartitionException.class);
     }
-    return found.size();
+    for (String group : groups) {
+      gone(admin.deleteConsumerGroups(List.of(group)).all(), GroupIdNotFoundException.class);
+    }
+    return true;
+  }
+
+  private static void gone(KafkaFuture<Void> deletion, Class<? extends Exception> wasGone)
+      throws Exception {
+    try {
+      deletion.get();
+    } catch (ExecutionException error) {
+      if (!wasGone.isInstance(error.getCause())) throw error;
+    }
   }
 
   private List<String> topics(String prefix) throws Exception {
