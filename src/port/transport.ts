@@ -146,6 +146,19 @@ export interface PartitionEnd extends TopicPartition {
   readonly leaderEpoch: number
 }
 
+/** How a transactional producer works; a log whose transactions cost nothing knows one way only. */
+export interface TransactionOptions {
+  /**
+   * At-least-once: records are visible when they are delivered, and offsets follow them. What is
+   * sent stays, also where the commit fails: then it is sent once more.
+   *
+   * @default exactly-once
+   */
+  readonly guarantee?: 'exactly-once' | 'at-least-once'
+  /** The log aborts a transaction that was not ended for so long. */
+  readonly transactionTimeoutMs?: number
+}
+
 /**
  * Writes that become visible together: records, and the offsets of the tasks they came from.
  *
@@ -163,6 +176,11 @@ export interface TransactionalProducer {
   end(): Promise<TransactionReport>
   /** Drops what is buffered since `begin`. */
   abort(): Promise<void>
+  /**
+   * At-least-once on a log that cannot fence: nothing is sent after this time of the monotonic
+   * clock. Each heartbeat that is answered moves it on.
+   */
+  notAfter?(monotonicMs: number): void
   close(): Promise<void>
 }
 
@@ -326,7 +344,7 @@ export interface Transport {
   admin(): Admin
   producer(): Promise<Producer>
   /** A new producer of an id fences older ones: their `end` rejects as fenced. */
-  transactionalProducer(id: string): Promise<TransactionalProducer>
+  transactionalProducer(id: string, options?: TransactionOptions): Promise<TransactionalProducer>
   fetcher(): Promise<Fetcher>
   coordinator(): Promise<Coordinator>
   close(): Promise<void>
