@@ -17,9 +17,11 @@ import type {
 } from '../../port/transport.ts'
 import { realClock } from '../../runtime/real-clock.ts'
 import { KafkaAdmin } from './admin.ts'
-import { parseBrokerUrl } from './broker-url.ts'
 import { openAtLeastOnce } from './at-least-once.ts'
+import { parseBrokerUrl } from './broker-url.ts'
 import { Cluster } from './cluster.ts'
+import { type KafkaCoordinator, kafkaCoordinator } from './coordinator.ts'
+import { KafkaFetcher } from './fetcher.ts'
 import type { BrokerAddress } from './metadata.ts'
 import { openProducer } from './producer.ts'
 import { toTailraceError } from './protocol-failure.ts'
@@ -103,6 +105,7 @@ class KafkaTransport implements Transport {
   readonly #clock: Clock
   #opening: Promise<Cluster> | undefined
   #cluster: Cluster | undefined
+  #coordinators: KafkaCoordinator[] = []
 
   constructor(place: KafkaPlace, clock: Clock) {
     this.#place = place
@@ -158,19 +161,24 @@ class KafkaTransport implements Transport {
 
   async transactionalProducer(
     id: string,
-    { guarantee, transactionTimeoutMs = transactionTimeoutMsDefault }: TransactionOptions = {}
+    options: TransactionOptions = {}
   ): Promise<TransactionalProducer> {
     const parts = { cluster: this.#opened(), clock: this.#clock }
-    if (guarantee === 'at-least-once') return openAtLeastOnce(parts)
+    if (options.guarantee === 'at-least-once') return openAtLeastOnce(parts)
+    const { transactionTimeoutMs = transactionTimeoutMsDefault } = options
     return openTransactional({ ...parts, transactionalId: id, transactionTimeoutMs })
   }
 
   async fetcher(): Promise<Fetcher> {
-    throw notYet('fetcher')
+    return new KafkaFetcher({ cluster: this.#opened(), clock: this.#clock })
   }
 
+  /** On connections of its own: brokers answer a join late, and what stands behind it waits. */
   async coordinator(): Promise<Coordinator> {
-    throw notYet('coordinator')
+    this.#opened()
+    const coordinator = kafkaCoordinator(await this.#connect())
+    this.#coordinators.push(coordinator)
+    return coordinator
   }
 
   async close(): Promise<void> {
@@ -179,6 +187,7 @@ class KafkaTransport implements Transport {
     const cluster = this.#cluster
     this.#cluster = undefined
     this.#opening = undefined
+    await Promise.all(this.#coordinators.splice(0).map((one) => one.close()))
     await cluster?.close()
   }
 
@@ -187,9 +196,4 @@ class KafkaTransport implements Transport {
     const message = `the connection to ${this.url} is closed`
     throw new TailraceError('TAILRACE_TRANSPORT_CLOSED', message)
   }
-}
-
-/** This part of the transport is being built. */
-function notYet(part: string): TailraceError {
-  return new TailraceError('TAILRACE_BUG_INVARIANT', `Kafka has no ${part} in this version`)
 }
