@@ -13,6 +13,10 @@ export {
   deleteTopicsV6,
   describeConfigsV4,
   findCoordinatorV4,
+  heartbeatV4,
+  initProducerIdV5,
+  joinGroupV9,
+  leaveGroupV5,
   listOffsetsV7,
   metadataV12,
   offsetFetchV8,
@@ -20,6 +24,7 @@ export {
   protocolErrors,
   Reader,
   ResponseError,
+  syncGroupV5,
   Writer
 } from '@platformatic/kafka'
 

@@ -1,0 +1,303 @@
+// Membership in a Kafka group by its classic protocol. Beats ask the broker and answer from what is
+// known; a round, in which the group moves on, runs beside them and may last as long as the slowest
+// member takes to join.
+
+import { invariant, TailraceError } from '../../core/errors.ts'
+import type { Clock } from '../../port/clock.ts'
+import { pause } from '../../port/clock.ts'
+import type { BeatAnswer, Coordinator, JoinRequest } from '../../port/transport.ts'
+import type { Cluster } from './cluster.ts'
+import { groupCodes, isLoss, refusalOf } from './group-errors.ts'
+import { fenceProducers } from './group-fence.ts'
+import { GroupHolding } from './group-holding.ts'
+import { runRound } from './group-round.ts'
+import { type GroupWire, KafkaGroupWire } from './group-wire.ts'
+import { failure, KafkaFailure, kafka, toTailraceError } from './protocol-failure.ts'
+
+export interface CoordinatorParts {
+  readonly clock: Clock
+  readonly wire: (request: JoinRequest) => GroupWire
+  /** Resolves when these producers can write no more. */
+  readonly fence: (transactionalIds: readonly string[], signal: AbortSignal) => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/** By the connections of a cluster of its own, which it closes. */
+export function kafkaCoordinator(cluster: Cluster): KafkaCoordinator {
+  return new KafkaCoordinator({
+    clock: cluster.clock,
+    wire: (request) => new KafkaGroupWire(cluster, request),
+    fence: (ids, signal) => fenceProducers(ids, cluster, signal),
+    close: () => cluster.close()
+  })
+}
+
+/** While something waits for a release, the next generation is near. */
+const movingBeatMs = { soon: 20, later: 100 }
+const soonMs = 1_000
+/** After a beat that failed; the one that asks next is not answered before. */
+const retryMs = { first: 100, max: 1_000 }
+const leaveMsMax = 5_000
+
+/** What belongs to one membership, from join to leave. */
+interface Membership {
+  readonly request: JoinRequest
+  readonly wire: GroupWire
+  readonly holding: GroupHolding
+  readonly end: AbortController
+}
+
+export class KafkaCoordinator implements Coordinator {
+  readonly #parts: CoordinatorParts
+  readonly #waiting = new Set<() => void>()
+  #membership: Membership | undefined
+  #round: Promise<void> | undefined
+  #beating: Promise<void> | undefined
+  #fencing: Promise<unknown> | undefined
+  /** On the monotonic clock: when the last question was sent that the group answered well. */
+  #heardMs = 0
+  #adoptedMs = 0
+  #seenVersion = -1
+  #trouble: KafkaFailure | undefined
+  #retry: { readonly atMs: number; readonly delayMs: number } | undefined
+  #refusal: TailraceError | undefined
+  #isClosed = false
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts
+  }
+
+  async join(request: JoinRequest): Promise<void> {
+    this.#checkOpen('group.join')
+    const holding = new GroupHolding(request)
+    const end = new AbortController()
+    this.#membership = { request, wire: this.#parts.wire(request), holding, end }
+    const named = Promise.withResolvers<void>()
+    // A static member is taken in by its first request, which may wait for all the others.
+    if (request.instanceId !== undefined) named.resolve()
+    const round = this.#startRound(this.#membership, named.resolve)
+    await Promise.race([named.promise, round])
+    if (this.#refusal !== undefined) throw this.#refusal
+  }
+
+  async beat(): Promise<BeatAnswer> {
+    const membership = this.#open('group.beat')
+    this.#loseByClock(membership)
+    if (this.#round === undefined && this.#mayAsk()) await this.#ask(membership)
+    const { holding } = this.#open('group.beat')
+    if (this.#refusal !== undefined) throw this.#refusal
+    this.#throwTrouble(membership)
+    this.#seenVersion = holding.version
+    return holding.answer()
+  }
+
+  async release(tasks: readonly string[]): Promise<void> {
+    this.#open('group.release').holding.release(tasks)
+    this.#raise()
+  }
+
+  async rejoin(): Promise<void> {
+    const membership = this.#open('group.rejoin')
+    this.#loseByClock(membership)
+    await (this.#round ?? this.#startRound(membership))
+  }
+
+  async changed(waitMaxMs: number): Promise<void> {
+    const membership = this.#open('group.changed')
+    const { clock } = this.#parts
+    const { holding, request } = membership
+    const until = clock.monotonic() + waitMaxMs
+    while (!membership.end.signal.aborted && !this.#isClosed) {
+      const leftMs = until - clock.monotonic()
+      if (leftMs <= 0 || holding.version !== this.#seenVersion) return
+      if (this.#refusal !== undefined || this.#trouble !== undefined) return
+      await this.#wait(Math.min(leftMs, this.#intervalMs(membership, request.heartbeatMs)))
+      if (until - clock.monotonic() <= 0) return
+      if (this.#round === undefined && this.#mayAsk()) await this.#ask(membership)
+    }
+  }
+
+  /** A static member stays: it may come back. Whoever takes it out for good calls `evict`. */
+  async leave(): Promise<void> {
+    const membership = this.#membership
+    if (membership === undefined || this.#isClosed) return
+    this.#end(membership)
+    const { holding, request, wire } = membership
+    const { memberId } = holding.standing
+    if (request.instanceId !== undefined || memberId === '') return
+    // The group finds out by the session where it cannot be told.
+    const left = wire.leave({ group: request.group, instanceId: undefined, memberId })
+    const limit = new AbortController()
+    await Promise.race([
+      left.then(ignore, ignore),
+      pause(this.#parts.clock, leaveMsMax, limit.signal)
+    ])
+    limit.abort()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    if (this.#membership !== undefined) this.#end(this.#membership)
+    await this.#parts.close()
+  }
+
+  #end(membership: Membership): void {
+    membership.end.abort()
+    this.#membership = undefined
+    this.#raise()
+  }
+
+  #startRound(membership: Membership, onNamed: () => void = ignore): Promise<void> {
+    const round = this.#runRound(membership, onNamed).finally(() => {
+      if (this.#round === round) this.#round = undefined
+      this.#raise()
+    })
+    this.#round = round
+    return round
+  }
+
+  async #runRound(membership: Membership, onNamed: () => void): Promise<void> {
+    const { end, holding, request, wire } = membership
+    const { clock } = this.#parts
+    const { signal } = end
+    try {
+      const onTrouble = (trouble: KafkaFailure): void => {
+        this.#trouble = trouble
+        this.#raise()
+      }
+      const fence = await runRound({ request, wire, holding, clock, signal, onNamed, onTrouble })
+      if (fence === undefined) return
+      this.#heardMs = clock.monotonic()
+      this.#adoptedMs = this.#heardMs
+      this.#retry = undefined
+      this.#begin(fence, membership)
+    } catch (error) {
+      if (signal.aborted) return
+      this.#refusal = toTailraceError(error, 'the worker cannot join its group')
+    }
+  }
+
+  // What stays goes on meanwhile, so a fence that takes long holds up only what is new.
+  #begin(fence: readonly string[], { end, holding }: Membership): void {
+    if (fence.length === 0 && this.#fencing === undefined) {
+      holding.begin()
+      return
+    }
+    const fencing = Promise.all([this.#fencing, this.#parts.fence(fence, end.signal)])
+    this.#fencing = fencing
+    void fencing.then(() => {
+      if (this.#fencing !== fencing) return
+      this.#fencing = undefined
+      if (!end.signal.aborted) holding.begin()
+      this.#raise()
+    }, ignore)
+  }
+
+  /** Asks the broker; what it cannot answer soon is answered to the next beat. */
+  async #ask(membership: Membership): Promise<void> {
+    const { heartbeatMs } = membership.request
+    this.#beating ??= this.#heartbeat(membership).finally(() => {
+      this.#beating = undefined
+    })
+    const limit = new AbortController()
+    await Promise.race([this.#beating, pause(this.#parts.clock, heartbeatMs, limit.signal)])
+    limit.abort()
+  }
+
+  async #heartbeat(membership: Membership): Promise<void> {
+    const { holding, request, wire } = membership
+    const { group, instanceId } = request
+    const { generation, memberId } = holding.standing
+    const sentMs = this.#parts.clock.monotonic()
+    try {
+      const code = await wire.heartbeat({ group, instanceId, memberId, generation })
+      // A round that began meanwhile knows better.
+      if (this.#round === undefined && this.#membership === membership) {
+        this.#heed(code, membership, sentMs)
+      }
+    } catch (error) {
+      if (!(error instanceof KafkaFailure)) throw error
+      this.#failed(error)
+    }
+  }
+
+  #heed(code: number, membership: Membership, sentMs: number): void {
+    const { holding, request } = membership
+    if (code === kafka.none || code === groupCodes.rebalanceInProgress) {
+      this.#heardMs = sentMs
+      this.#retry = undefined
+      if (code !== kafka.none) holding.called()
+    } else if (isLoss(code)) {
+      this.#lose(membership, code === groupCodes.illegalGeneration)
+    } else {
+      this.#refusal = refusalOf(code, request)
+      if (this.#refusal === undefined) this.#failed(failure(code, 'a heartbeat'))
+    }
+    this.#raise()
+  }
+
+  #failed(trouble: KafkaFailure): void {
+    const delayMs = Math.min(retryMs.max, (this.#retry?.delayMs ?? retryMs.first / 2) * 2)
+    this.#retry = { delayMs, atMs: this.#parts.clock.monotonic() + delayMs }
+    this.#trouble = trouble
+    this.#raise()
+  }
+
+  #mayAsk(): boolean {
+    return this.#retry === undefined || this.#parts.clock.monotonic() >= this.#retry.atMs
+  }
+
+  // Whatever was owned may be another's by now, and this side need not hear so to know it.
+  #loseByClock(membership: Membership): void {
+    const { holding, request } = membership
+    if (this.#round !== undefined || !holding.isIn) return
+    const silentMs = this.#parts.clock.monotonic() - this.#heardMs
+    if (silentMs > request.sessionTimeoutMs) this.#lose(membership, true)
+  }
+
+  #lose(membership: Membership, keepsName: boolean): void {
+    membership.holding.lose({ keepsName })
+    void this.#startRound(membership)
+  }
+
+  #intervalMs({ holding, request }: Membership, heartbeatMs: number): number {
+    if (this.#round !== undefined || holding.isRejoinDue || !holding.isMoving) return heartbeatMs
+    const sinceMs = this.#parts.clock.monotonic() - this.#adoptedMs
+    const fastMs = sinceMs < soonMs ? movingBeatMs.soon : movingBeatMs.later
+    return Math.min(fastMs, request.heartbeatMs)
+  }
+
+  async #wait(waitMs: number): Promise<void> {
+    const woken = new AbortController()
+    const wake = (): void => woken.abort()
+    this.#waiting.add(wake)
+    await pause(this.#parts.clock, waitMs, woken.signal)
+    this.#waiting.delete(wake)
+  }
+
+  #raise(): void {
+    for (const wake of [...this.#waiting]) wake()
+  }
+
+  #throwTrouble({ request }: Membership): void {
+    const trouble = this.#trouble
+    if (trouble === undefined) return
+    this.#trouble = undefined
+    throw toTailraceError(trouble, `group ${JSON.stringify(request.group)} cannot be asked`)
+  }
+
+  #open(operation: string): Membership {
+    this.#checkOpen(operation)
+    invariant(this.#membership !== undefined, `${operation} before join or after leave`)
+    return this.#membership
+  }
+
+  #checkOpen(operation: string): void {
+    if (!this.#isClosed) return
+    throw new TailraceError('TAILRACE_TRANSPORT_CLOSED', `${operation} after the log was closed`)
+  }
+}
+
+function ignore(): void {
+  return undefined
+}

@@ -1,0 +1,41 @@
+// Ends what a departed member left open: its transactions are aborted, and its producer refused from
+// then on, so that whoever takes its tasks need not wait for the transaction to time out.
+
+import type { Cluster } from './cluster.ts'
+import { initProducerIdV5 } from './library.ts'
+import { failure, KafkaFailure, kafka } from './protocol-failure.ts'
+
+/** Of the producer that nobody will use; long enough for any broker, short if it ever counted. */
+const transactionTimeoutMs = 60_000
+/** Longer than an abort takes; then the transaction's own timeout has to do it. */
+const fenceMsMax = 60_000
+
+/** Resolves when each of these producers is fenced, or cannot be. */
+export async function fenceProducers(
+  transactionalIds: readonly string[],
+  cluster: Cluster,
+  signal: AbortSignal
+): Promise<void> {
+  await Promise.all(
+    transactionalIds.map(async (id) => {
+      try {
+        const options = { timeoutMs: fenceMsMax, signal }
+        await cluster.retry('fencing', () => fence(id, cluster), options)
+      } catch (error) {
+        // No rights to it, or no coordinator for so long: readers of what it left wait for its
+        // transaction to time out, and the group's generation refuses its commits in any case.
+        if (!(error instanceof KafkaFailure)) throw error
+      }
+    })
+  )
+}
+
+async function fence(id: string, cluster: Cluster): Promise<void> {
+  const link = await cluster.coordinator('transaction', id, 'transaction')
+  // Without the id and epoch of its producer, the broker takes the next epoch: the old one is out.
+  const answer = await link.call(initProducerIdV5.api, id, transactionTimeoutMs, -1n, -1)
+  if (answer.errorCode === kafka.none) return
+  const refused = failure(answer.errorCode, `fencing ${id}`)
+  if (refused.isCoordinatorMoved) cluster.forgetCoordinator('transaction', id)
+  throw refused
+}
