@@ -1,18 +1,13 @@
 // Our raw read as it is measured: one fetcher, every record walked, its key and value looked at.
 import { BatchCursor } from '../../src/core/batch-cursor.ts'
-import { Transports } from '../../src/host/transports.ts'
-import { realClock } from '../../src/runtime/real-clock.ts'
+import { createKafkaTransport } from '../../src/transport/kafka/index.ts'
 
 const env = (name: string): string => process.env[name] ?? ''
 const topic = env('IN_TOPIC')
 const records = Number(env('N'))
 
-const transports = new Transports({ app: 'bench-fetch', clock: realClock })
-const transport = await transports.open({
-  broker: `kafka://${env('BROKER')}`,
-  synchronous: 'normal',
-  transport: undefined
-})
+const transport = createKafkaTransport({ url: `kafka://${env('BROKER')}` })
+await transport.open()
 const startedAt = performance.now()
 const fetcher = await transport.fetcher()
 fetcher.add(
