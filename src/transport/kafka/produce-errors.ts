@@ -13,6 +13,21 @@ export function refusalOf(answer: ProduceAnswer, batch: ProduceBatch): KafkaFail
   return new KafkaFailure(answer.code, placeOf(batch), reason === null ? {} : { reason })
 }
 
+/** Says how large the record is, and how large it may be where that is known. */
+export function tooLargeError(batch: ProduceBatch, bytesMax: number | undefined): TailraceError {
+  const { sizeBytes } = batch
+  const limit = bytesMax === undefined ? '' : `; the topic takes ${bytesMax} (max.message.bytes)`
+  return new TailraceError(
+    'TAILRACE_SCHEMA_TOO_LARGE',
+    `a record for ${placeOf(batch)} makes a batch of ${sizeBytes} bytes${limit}`,
+    {
+      hint: 'Send less, or raise `max.message.bytes` of the topic.',
+      isDefinite: !batch.isUncertain,
+      context: { ...batch.at }
+    }
+  )
+}
+
 /** Definite unless an attempt that got no answer may have put the batch into the log. */
 export function rejection(batch: ProduceBatch, error: unknown): TailraceError {
   const told = toTailraceError(error, `${recordsOf(batch)} could not be sent`)

@@ -84,8 +84,10 @@ export class PartitionSendQueue {
   get isReady(): boolean {
     if (this.#waiting.length === 0 && !this.#isDue) return false
     if (this.#failed.length > 0 || this.isAway) return false
-    // One that fails before the broker knows the producer must not be overtaken by the next.
-    return this.#inFlight.length < (this.#isKnown ? inFlightMax : 1)
+    // One that fails before the broker knows the producer must not be overtaken by the next. One
+    // that goes again may be in the log, which can tell only as long as five more are not.
+    const isAgain = this.#waiting[0]?.isStamped === true || (this.#inFlight[0]?.attempts ?? 0) > 1
+    return this.#inFlight.length < (this.#isKnown && !isAgain ? inFlightMax : 1)
   }
 
   /** The next one, without taking it. */
@@ -164,6 +166,11 @@ export class PartitionSendQueue {
     this.#isKnown = false
     this.#isRestartDue = false
     for (const batch of this.#waiting) batch.identity = undefined
+  }
+
+  /** The next batch has this place in the sequence: where another sender of the identity ended. */
+  startAt(sequence: number): void {
+    this.#nextSequence = sequence
   }
 
   /** Takes out what was never sent and what would go again. */

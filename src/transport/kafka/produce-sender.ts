@@ -9,8 +9,15 @@ import { type ProducerIdentity, RowPlace } from './produce-batch.ts'
 import { BrokerSender, type SentBatch } from './produce-broker.ts'
 import type { ProduceCluster } from './produce-cluster.ts'
 import { decodeProduce, type ProduceAnswer } from './produce-codec.ts'
-import { expiredError, fencedByTime, rejection, refusalOf } from './produce-errors.ts'
-import { isInDoubt, outcomeOf } from './produce-outcome.ts'
+import {
+  expiredError,
+  fencedByTime,
+  refusalOf,
+  rejection,
+  tooLargeError
+} from './produce-errors.ts'
+import { batchLimitOf } from './produce-limit.ts'
+import { isInDoubt, outcomeOf, produceCodes } from './produce-outcome.ts'
 import type { PartitionSendQueue } from './produce-partition.ts'
 import { KafkaFailure } from './protocol-failure.ts'
 
@@ -294,13 +301,25 @@ export class ProduceSender {
         break
       case 'rejected':
         queue.rejected(batch)
-        this.#reject(sent, rejection(batch, refusal))
+        this.#refused(sent, refusal)
         break
       case 'again':
       case 'restart':
         this.#again(sent, refusal, outcome === 'restart')
     }
     this.offer(queue)
+  }
+
+  // The limit is asked for, so that the sentence says it: until then the batch is not settled.
+  #refused(sent: SentBatch, refusal: KafkaFailure): void {
+    if (refusal.code !== produceCodes.messageTooLarge) {
+      this.#reject(sent, rejection(sent.batch, refusal))
+      return
+    }
+    const { cluster } = this.#parts
+    void batchLimitOf(cluster, sent.queue.topic).then((limit) => {
+      this.#reject(sent, tooLargeError(sent.batch, limit))
+    })
   }
 
   #accept(sent: SentBatch, { baseOffset, appendTime }: ProduceAnswer): void {

@@ -103,6 +103,10 @@ export class WireReader {
     this.#bytes = bytes
   }
 
+  int8(): number {
+    return this.#bytes.readInt8(this.#step(1))
+  }
+
   int16(): number {
     return this.#bytes.readInt16BE(this.#step(2))
   }
@@ -137,6 +141,12 @@ export class WireReader {
     return this.#bytes.toString('utf8', at, at + size - 1)
   }
 
+  /** A view, not a copy. */
+  bytes(size: number): Buffer {
+    const at = this.#step(size)
+    return this.#bytes.subarray(at, at + size)
+  }
+
   list<T>(read: () => T): T[] {
     const count = this.varint() - 1
     if (count > this.#bytes.length - this.#at) throw this.#cutOff(`a list of ${count}`)
@@ -149,9 +159,8 @@ export class WireReader {
   end(known?: (tag: number, field: WireReader) => void): void {
     for (let left = this.varint(); left > 0; left--) {
       const tag = this.varint()
-      const size = this.varint()
-      const at = this.#step(size)
-      known?.(tag, new WireReader(this.#bytes.subarray(at, at + size)))
+      const field = this.bytes(this.varint())
+      known?.(tag, new WireReader(field))
     }
   }
 

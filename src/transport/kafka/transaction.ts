@@ -202,7 +202,7 @@ class KafkaTransaction implements TransactionalProducer {
         await this.#coordinator.renew()
       }
     } catch (error) {
-      const over = this.#endProducer(toTailraceError(error, 'the transaction cannot be aborted'))
+      const over = this.#endProducer(toTailraceError(error, 'the transaction cannot go on'))
       return over.code === 'TAILRACE_TRANSPORT_FENCED' ? over : failure
     }
     this.#renewed()
