@@ -60,10 +60,10 @@ export class FetchBroker {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true
-    this.#main.close()
-    this.#quick?.close()
+    await Promise.all([this.#main.close(), this.#quick?.close()])
+    // Not before: whoever takes a number takes what is open under it.
     for (const number of this.#numbers) this.#parts.numbers.giveBack(number)
   }
 

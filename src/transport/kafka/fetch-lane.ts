@@ -29,6 +29,7 @@ export interface LaneRequest {
 
 /** Beyond the time that the broker may wait. */
 const answerMsMax = 30_000
+const endMsMax = 1_000
 
 const gone = {
   fetchSessionIdNotFound: 70,
@@ -42,6 +43,7 @@ export class FetchLane {
   readonly #parts: LaneParts
   #link: Link | undefined
   #request: LaneRequest | undefined
+  #exchanging: Promise<void> = Promise.resolve()
   #isClosed = false
 
   constructor(parts: LaneParts) {
@@ -63,6 +65,8 @@ export class FetchLane {
    */
   async exchange(request: LaneRequest): Promise<FetchAnswer> {
     this.#request = request
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#exchanging = promise
     try {
       const link = await this.#open()
       const answer = decodeFetch(await this.#send(link, request))
@@ -75,32 +79,28 @@ export class FetchLane {
       throw error
     } finally {
       this.#request = undefined
+      resolve()
     }
   }
 
-  /** Ends the session, where that can be said without waiting, and the connection. */
-  close(): void {
+  /** Resolves when the connection is closed; the session is ended where nothing is under way. */
+  async close(): Promise<void> {
     this.#isClosed = true
-    const ending = this.session.ending()
     const link = this.#link
-    this.#link = undefined
-    if (link === undefined) return
-    if (this.isBusy || ending === undefined || !link.isOpen) {
-      link.close()
-      return
+    if (!this.isBusy && link?.isOpen === true) await this.#endSession(link)
+    link?.close()
+    await this.#exchanging
+  }
+
+  async #endSession(link: Link): Promise<void> {
+    const session = this.session.ending()
+    if (session === undefined) return
+    const body = encodeFetch({ ...this.#head, waitMaxMs: 0, bytesMax: 1, session, ...nothing })
+    try {
+      await link.request(fetchKey, fetchVersion, [body], { timeoutMs: endMsMax })
+    } catch {
+      // The broker drops sessions that nobody uses: this only spares it the time until then.
     }
-    const body = encodeFetch({
-      ...this.#head,
-      waitMaxMs: 0,
-      bytesMax: 1,
-      session: ending,
-      ...nothing
-    })
-    // The broker drops sessions that nobody uses: this only spares it the time until then.
-    link.request(fetchKey, fetchVersion, [body], { timeoutMs: 1_000 }).then(
-      () => link.close(),
-      () => link.close()
-    )
   }
 
   get #head(): { readonly isReadCommitted: boolean; readonly rack: string } {

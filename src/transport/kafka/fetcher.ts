@@ -25,6 +25,12 @@ export interface FetcherParts {
   readonly rack?: string
   /** Bytes of one partition in an answer. @default 1048576 */
   readonly partitionBytesMax?: number
+  /**
+   * A long poll is not longer: a connection that died in silence would not be noticed.
+   *
+   * @default 2000
+   */
+  readonly pollMsMax?: number
 }
 
 interface FetchLimits {
@@ -33,8 +39,7 @@ interface FetchLimits {
 }
 
 const partitionBytesDefault = 1024 * 1024
-/** A long poll is not longer: a connection that died in silence would not be noticed. */
-const pollMsMax = 2_000
+const pollMsDefault = 2_000
 /** A part of an answer below this share of it is copied, so that it does not keep all of it. */
 const ownShare = 1 / 8
 
@@ -52,6 +57,7 @@ export class KafkaFetcher implements Fetcher {
   readonly #parts: FetcherParts
   readonly #scout: FetchScout
   readonly #isReadCommitted: boolean
+  readonly #pollMsMax: number
   /** Whoever was served goes to the end of the line. */
   readonly #readings = new Map<string, Reading>()
   readonly #brokers = new Map<number, FetchBroker>()
@@ -68,6 +74,7 @@ export class KafkaFetcher implements Fetcher {
     this.#cluster = parts.cluster
     this.#clock = parts.clock
     this.#isReadCommitted = parts.isolation !== 'read-uncommitted'
+    this.#pollMsMax = parts.pollMsMax ?? pollMsDefault
     const onNews = (reading: Reading): void => this.#onNews(reading)
     this.#scout = new FetchScout({ ...parts, isReadCommitted: this.#isReadCommitted, onNews })
   }
@@ -133,10 +140,11 @@ export class KafkaFetcher implements Fetcher {
   async close(): Promise<void> {
     this.#isOpen = false
     this.remove([...this.#readings.values()])
-    for (const broker of this.#brokers.values()) broker.close()
-    this.#brokers.clear()
     this.#ready.clear()
     this.wake()
+    const brokers = [...this.#brokers.values()]
+    this.#brokers.clear()
+    await Promise.all(brokers.map((broker) => broker.close()))
   }
 
   #reading(at: TopicPartition): Reading {
@@ -217,7 +225,7 @@ export class KafkaFetcher implements Fetcher {
     if (bytesFree <= 0) return
     const share = Math.max(1, Math.floor(bytesMax / Math.max(byBroker.size, this.#brokers.size)))
     const limits = {
-      waitMaxMs: Math.min(waitMaxMs, pollMsMax),
+      waitMaxMs: Math.min(waitMaxMs, this.#pollMsMax),
       bytesMax: Math.min(share, bytesFree)
     }
     for (const [id, candidates] of byBroker) {
