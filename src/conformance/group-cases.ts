@@ -6,7 +6,7 @@ import type { TaskCommit } from '../port/transport.ts'
 import { GroupMember, joinGroup, settleGroup } from './group-member.ts'
 import type { Case } from './suite.ts'
 import type { TransportScene } from './transport-scene.ts'
-import { rejectsWith, taskOf } from './transport-scene.ts'
+import { fencedOf, rejectsWith, taskOf } from './transport-scene.ts'
 
 export const groupCases: readonly Case<TransportScene>[] = [
   {
@@ -92,6 +92,7 @@ export const groupCases: readonly Case<TransportScene>[] = [
       ]
       await settleGroup([silent, alive])
       const lost = [...silent.epochs][0] as [string, number]
+      silent.fallSilent()
       await beatFor(scene, alive, scene.features.sessionTimeoutMs * 1.5)
       assert.equal(alive.taskIds().length, 4)
       const answer = await silent.beat()
@@ -132,6 +133,7 @@ export const groupCases: readonly Case<TransportScene>[] = [
         for (const member of [silent, alive]) assert.equal((await member.beat()).isLost, false)
       }
       assert.equal((await alive.beat()).view.generation, generation)
+      silent.fallSilent()
       await beatFor(scene, alive, scene.features.sessionTimeoutMs * 1.5)
       assert.equal(alive.taskIds().length, 4)
     }
@@ -144,6 +146,7 @@ export const groupCases: readonly Case<TransportScene>[] = [
       const silent = await joinGroup(scene, 'a', tasks)
       await silent.beat()
       const stale = silent.commitOf(`${topic}/0`, { topic, partition: 0 }, 5)
+      silent.fallSilent()
       const alive = await joinGroup(scene, 'b', tasks)
       await beatFor(scene, alive, scene.features.sessionTimeoutMs * 1.5)
       assert.deepEqual(alive.taskIds(), [`${topic}/0`])
@@ -182,6 +185,7 @@ export const groupCases: readonly Case<TransportScene>[] = [
       const first = await joinGroup(scene, 'a', tasks)
       await first.beat()
       const old = first.commitOf(`${topic}/0`, { topic, partition: 0 }, 5)
+      first.fallSilent()
       const again = await joinGroup(scene, 'a', tasks)
       await again.beat()
       assert.deepEqual(again.taskIds(), [`${topic}/0`])
@@ -284,7 +288,8 @@ export const groupCases: readonly Case<TransportScene>[] = [
       const gone = await joinGroup(scene, 'a', fourTasks())
       await gone.beat()
       const other = await joinGroup(scene, 'b', fourTasks())
-      await gone.coordinator.close()
+      await other.beat()
+      await gone.close()
       await other.beat()
       assert.deepEqual(other.taskIds(), [])
       await beatFor(scene, other, scene.features.sessionTimeoutMs * 1.5)
@@ -344,10 +349,10 @@ async function beatFor(scene: TransportScene, member: GroupMember, ms: number): 
 }
 
 async function commitFenced(scene: TransportScene, commit: TaskCommit): Promise<readonly string[]> {
-  const producer = await scene.transport.transactionalProducer('commit')
+  const producer = await scene.transport.transactionalProducer(scene.name('commit'))
   await producer.begin()
   producer.commitOffsets(commit)
-  const { fenced } = await producer.end()
+  const fenced = await fencedOf(producer.end(), [commit.task])
   await producer.close()
   return fenced
 }

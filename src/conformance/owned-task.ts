@@ -1,7 +1,8 @@
 // A task that a case may write for: owned by a member, so that its commits are accepted.
 
 import assert from 'node:assert/strict'
-import type { OutgoingRecord, OwnedTask, TaskCommit, TopicPartition } from '../port/transport.ts'
+import type { OutgoingRecord, TaskCommit, TopicPartition } from '../port/transport.ts'
+import { joinGroup } from './group-member.ts'
 import type { TransportScene } from './transport-scene.ts'
 import { taskOf } from './transport-scene.ts'
 
@@ -16,31 +17,16 @@ export interface OwnedSource {
 export async function ownedTask(scene: TransportScene): Promise<OwnedSource> {
   const topic = await scene.topic()
   const spec = taskOf(0, topic)
-  const coordinator = await scene.transport.coordinator()
-  await coordinator.join({
-    group: 'group',
-    memberId: 'member',
-    topologyHash: 'hash',
-    tasks: [spec],
+  const member = await joinGroup(scene, 'member', [spec], {
+    coordinator: await scene.transport.coordinator(),
     // No case here is about expiry, and none beats.
-    sessionTimeoutMs: 60_000,
-    heartbeatMs: 10_000,
-    url: undefined
+    sessionTimeoutMs: 30_000
   })
-  const { owned } = await coordinator.beat()
-  assert.deepEqual(
-    owned.map(({ task }) => task),
-    [spec.id]
-  )
-  const { epoch } = owned[0] as OwnedTask
+  await member.beat()
+  assert.deepEqual(member.taskIds(), [spec.id])
   const source = { topic, partition: 0 }
-  const commit = (offset: number, metadata = ''): TaskCommit => ({
-    group: 'group',
-    task: spec.id,
-    memberId: 'member',
-    epoch,
-    offsets: [{ ...source, offset, metadata }]
-  })
+  const commit = (offset: number, metadata?: string): TaskCommit =>
+    member.commitOf(spec.id, source, offset, metadata)
   return { source, task: spec.id, commit }
 }
 
@@ -50,7 +36,7 @@ export async function sendTogether(
   { task, commit }: OwnedSource,
   records: readonly OutgoingRecord[]
 ): Promise<void> {
-  const producer = await scene.transport.transactionalProducer('together')
+  const producer = await scene.transport.transactionalProducer(scene.name('together'))
   await producer.begin()
   for (const one of records) producer.append(task, one)
   producer.commitOffsets(commit(0))

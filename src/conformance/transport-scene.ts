@@ -16,6 +16,7 @@ import type {
   Producer,
   TopicPartition,
   TopicSettings,
+  TransactionReport,
   Transport
 } from '../port/transport.ts'
 
@@ -23,6 +24,11 @@ import type {
 export interface ConformanceLog {
   /** The clock this log lives by. */
   readonly clock: Clock
+  /**
+   * What topics, groups and transactional ids of the case begin with, where the cases share one
+   * server: another for each.
+   */
+  readonly namespace?: string
   /** Opens one more connection to the same log. */
   connect(): Promise<Transport>
   /** Sets the wall clock alone by so much, where that can be done: the case is empty elsewhere. */
@@ -37,6 +43,13 @@ export interface ConformanceFeatures {
   readonly sessionTimeoutMs: number
   /** Replication of the topics made; 1 unless the log has several servers. */
   readonly replication?: number
+  /**
+   * True where the records of a transaction are in the log before its end, unread, and a marker
+   * behind them takes an offset (Kafka). A fence then refuses a transaction as a whole.
+   */
+  readonly hasMarkers?: boolean
+  /** True where `maintain` does nothing, and the log deletes and compacts when it sees fit. */
+  readonly maintainsItself?: boolean
   /** Further topic settings under which `maintain` compacts at once what it can. */
   readonly eagerCompaction?: Readonly<Record<string, string>>
 }
@@ -79,6 +92,11 @@ export class TransportScene {
     this.features = features
   }
 
+  /** What a topic, group or producer of this case is called in the log. */
+  named(name: string): string {
+    return `${this.#log.prefix ?? ''}${name}`
+  }
+
   connect(): Promise<Transport> {
     return this.#log.connect()
   }
@@ -98,7 +116,7 @@ export class TransportScene {
 
   /** Creates a topic and answers its name. */
   async topic(partitions: number = 1, settings: Partial<TopicSettings> = {}): Promise<string> {
-    const name = `topic-${++this.#topicCount}`
+    const name = this.named(`topic-${++this.#topicCount}`)
     const replication = this.features.replication ?? 1
     const spec = { name, partitions, replication, settings: { ...settingsDefault, ...settings } }
     await this.transport.admin().create([spec])
@@ -226,4 +244,18 @@ export async function rejectsWith(
     if (isDefinite !== undefined) assert.equal(error.isDefinite, isDefinite)
     return true
   })
+}
+
+/** The tasks that a transaction left out; all of them, where a fence refuses it as a whole. */
+export async function fencedOf(
+  ending: Promise<TransactionReport>,
+  tasks: readonly string[]
+): Promise<readonly string[]> {
+  try {
+    return (await ending).fenced
+  } catch (error) {
+    if (!hasCode(error, 'TAILRACE_TRANSPORT_FENCED')) throw error
+    assert.equal(error.isDefinite, true, 'a fence is definite')
+    return tasks
+  }
 }

@@ -42,13 +42,13 @@ transportConformance({
     }
   },
   async create() {
-    const { servers } = await broker()
+    const url = (await broker()).url()
     const opened: Transport[] = []
     return {
       clock: realClock,
       namespace: `c-${randomBytes(6).toString('hex')}-`,
       async connect() {
-        const transport = createKafkaTransport({ url: `kafka://${servers}` })
+        const transport = createKafkaTransport({ url })
         opened.push(transport)
         await transport.open()
         return transport
