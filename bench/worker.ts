@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { boundHeapGrowth } from '../src/host/heap.ts'
 import { heldMs, IdleLoop } from './idle-loop.ts'
 import { countByMinute } from './page-views.ts'
 import { type Job, programOf } from './programs.ts'
@@ -18,6 +19,8 @@ export type Answer =
   | { readonly kind: 'figures'; readonly figures: Readonly<Record<string, number>> }
   | { readonly kind: 'check'; readonly problems: readonly string[] }
 
+// As `tailrace worker` does.
+boundHeapGrowth()
 const job = JSON.parse(process.argv[2] ?? '{}') as Job
 let seen = 0
 let cpuWhenFirst = 0

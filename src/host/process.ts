@@ -1,6 +1,7 @@
 // A worker as a whole process: its title, its report, its signals, and the code it exits with.
 import type { Topology } from '../core/topology.ts'
 import { errorData, errorText } from './error-text.ts'
+import { boundHeapGrowth } from './heap.ts'
 import type { LogLevel } from './log.ts'
 import type { ResolvedOptions } from './options.ts'
 import { reportOf, reportText, restoreOf, restoreText } from './report.ts'
@@ -31,6 +32,7 @@ const progressMs = 1_000
 
 /** Runs a worker until it is told to stop, or crashes; ends the process. */
 export async function runProcess(runner: Runnable, options: ProcessOptions): Promise<never> {
+  boundHeapGrowth()
   const exitCode = new ProcessRun(runner, options).exitCode()
   // Who sees the title may send a signal: the handlers are there before it.
   process.title = `tailrace ${runner.id} worker`

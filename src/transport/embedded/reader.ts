@@ -11,8 +11,11 @@ import { locate, partitionStates, seekBatch } from './locate.ts'
 import type { Log } from './log.ts'
 import { checkOpen } from './log.ts'
 
-/** Bytes of one chunk at most, unless one batch is larger: reading holds the event loop. */
-const chunkBytesMax = 1024 * 1024
+/**
+ * Bytes of one chunk at most, unless one batch is larger: reading holds the event loop, and a chunk
+ * stays in memory until its last record is finished.
+ */
+const chunkBytesMax = 256 * 1024
 /**
  * A partition's share of an answer at least, as far as the answer goes: shares smaller than a batch
  * would hold nothing, and many partitions behind would each get a file opened for it.
