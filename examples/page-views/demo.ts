@@ -26,8 +26,10 @@ async function serve({ rate, events, flags }: DemoOptions): Promise<void> {
 async function measure({ events = 0, rate, isJson, flags }: DemoOptions): Promise<void> {
   const own = await mkdtemp(join(tmpdir(), 'tailrace-demo-'))
   try {
+    const isElsewhere =
+      flags['broker'] !== undefined || process.env['TAILRACE_BROKER'] !== undefined
     const fresh = { broker: `embedded:${join(own, 'log')}`, datadir: join(own, 'data') }
-    app.runner.useFlags(flags['broker'] === undefined ? { ...fresh, ...flags } : flags)
+    app.runner.useFlags(isElsewhere ? flags : { ...fresh, ...flags })
     const worker = await app.start({ web: false })
     const before = await total()
 
