@@ -101,9 +101,10 @@ for (const versionMax of [1, 2]) {
       }
       assert.deepEqual(await valuesOf(topic, 2), ['a0', 'a1', 'a2', 'b0', 'b1', 'b2'])
       const found = await consumeByJava({ servers: broker.servers, topic, count: 6 })
-      assert.deepEqual(found.map(({ value }) => value).toSorted(), [
-        ...['a0', 'a1', 'a2', 'b0', 'b1', 'b2']
-      ])
+      assert.deepEqual(
+        new Set(found.map(({ value }) => value)),
+        new Set(['a0', 'a1', 'a2', 'b0', 'b1', 'b2'])
+      )
     })
 
     test('nothing is seen before the end, and nothing at all of an abort', {

@@ -34,6 +34,8 @@ export interface AtLeastOnceParts {
 }
 
 const patienceMsDefault = 30_000
+const groupIdNotFound = 69
+const unknownMemberId = 25
 
 type State = 'idle' | 'open' | 'ending' | 'closed'
 
@@ -148,7 +150,11 @@ export class AtLeastOnceProducer implements TransactionalProducer {
     return patiently({ clock, timeoutMs: patienceMs, isOver, onFailure }, async () => {
       const link = await cluster.coordinator('group', group, 'transaction')
       const answer = await link.request(key, version, [encodeOffsetCommit(offsets)])
-      for (const { code } of decodePartitionCodes(answer)) throwIf(code, what)
+      // Whoever is a member of a group that is no more has been left out of it.
+      const isMember = offsets.member !== undefined
+      for (const { code } of decodePartitionCodes(answer)) {
+        throwIf(isMember && code === groupIdNotFound ? unknownMemberId : code, what)
+      }
     })
   }
 
