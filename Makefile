@@ -14,7 +14,7 @@ native-run:
 	npm install
 	npm run demo
 
-# Runs all tests. None of them needs Docker or Kafka.
+# Runs all tests. None of them needs Docker; those on Kafka start it, with a JDK and Maven.
 test:
 	npm install
 	npm test
