@@ -41,7 +41,7 @@ export interface ClusterOptions {
   readonly config?: Readonly<Record<string, string>>
 }
 
-export const standardUsers: Readonly<Record<string, string>> = {
+const standardUsers: Readonly<Record<string, string>> = {
   [superUser]: 'admin-secret',
   alice: 'alice-secret'
 }
