@@ -46,9 +46,11 @@ export const optionTable: readonly OptionSpec[] = [
   },
   {
     path: 'guarantee',
+    setting: 'guarantee',
     kind: { type: 'choice', of: ['exactly-once', 'at-least-once'] },
     default: 'exactly-once',
-    doc: 'The least that is promised for an event; a broker that gives more gives more.'
+    doc: 'The least that is promised for an event; a broker that gives more gives more.',
+    flag: '--guarantee'
   },
   {
     path: 'datadir',
@@ -116,6 +118,11 @@ export const optionTable: readonly OptionSpec[] = [
     { setting: 'commitTimeoutMs', min: 1 },
     'After this a commit that has not ended has failed.',
     ', or `shutdownTimeout` where that is shorter'
+  ),
+  interval(
+    'brokerTimeout',
+    { setting: 'brokerTimeoutMs', min: 1_000 },
+    'A broker that has not answered for longer ends the process; until then it is tried again.'
   ),
   interval(
     'drainTimeout',

@@ -72,7 +72,7 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
   return {
     broker,
     isBrokerDefault: !chosen.has('broker'),
-    guarantee: chosen.get('guarantee') ?? 'exactly-once',
+    guarantee: settings.guarantee,
     deadLetter: chosen.get('deadLetter'),
     datadir: chosen.get('datadir') ?? defaultDatadir,
     isDatadirDefault: !chosen.has('datadir'),

@@ -2,7 +2,7 @@
 // time. A commit that failed ends in a crash in place: every task begins again at its last commit.
 import { hasCode, TailraceError } from '../core/errors.ts'
 import { type Clock, pause } from '../port/clock.ts'
-import type { Transport } from '../port/transport.ts'
+import type { TransactionOptions, Transport } from '../port/transport.ts'
 import { type CommitParts, commitTasks, UnencodableTasks } from './commit.ts'
 import type { CommitLease } from './commit-lease.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -20,6 +20,9 @@ export interface CommitLoopParts extends Omit<CommitParts, 'member' | 'within'> 
   readonly lease: CommitLease
   readonly intervalMs: number
   readonly timeoutMs: number
+  /** For how long a new transaction is tried for. */
+  readonly brokerTimeoutMs: number
+  readonly transaction: TransactionOptions
   readonly dispatcher: Dispatcher
   readonly intake: Intake
   readonly tasks: () => TaskSet
@@ -99,8 +102,9 @@ export class CommitLoop {
   }
 
   async #openSender(): Promise<void> {
-    const { dispatcher, transactionalId, transport } = this.#parts
-    const sender = new Sender(await transport.transactionalProducer(transactionalId))
+    const { dispatcher, transaction, transactionalId, transport } = this.#parts
+    const producer = await transport.transactionalProducer(transactionalId, transaction)
+    const sender = new Sender(producer)
     await sender.begin()
     this.#sender = sender
     dispatcher.use(sender)
@@ -192,8 +196,8 @@ export class CommitLoop {
 
   // Tasks wait meanwhile, so a log that is away for a moment costs no more than that moment.
   async #reopenSender(): Promise<void> {
-    const { clock, dispatcher, timeoutMs } = this.#parts
-    const until = clock.monotonic() + timeoutMs
+    const { brokerTimeoutMs, clock, dispatcher } = this.#parts
+    const until = clock.monotonic() + brokerTimeoutMs
     for (;;) {
       try {
         await this.#openSender()

@@ -67,7 +67,7 @@ export class KeeperLoop {
   }
 
   async #run(): Promise<void> {
-    const { coordinator, onError } = this.#parts
+    const { coordinator } = this.#parts
     while (!this.#isStopped) {
       const hasJoined = this.#join === 'ended'
       try {
@@ -75,7 +75,7 @@ export class KeeperLoop {
         this.#heed(await coordinator.beat(), hasJoined)
       } catch (error) {
         if (isRefusal(error)) return this.#giveUp(error)
-        onError(error)
+        this.#failed(error)
         // A log that refuses at once must not be asked without end.
         await this.#rest()
         continue
@@ -104,6 +104,12 @@ export class KeeperLoop {
     if (answer.isRejoinDue === true && this.#join === 'none') void this.#rejoin()
   }
 
+  // That the log answers again must be told, even if it answers as before.
+  #failed(error: unknown): void {
+    this.#last = ''
+    this.#parts.onError(error)
+  }
+
   #endJoin(): void {
     this.#join = 'none'
     this.#parts.lease.endJoin()
@@ -111,14 +117,14 @@ export class KeeperLoop {
 
   // Beside the beats: the group answers a join only when all of its members have joined.
   async #rejoin(): Promise<void> {
-    const { coordinator, lease, leaseMsMax, onError } = this.#parts
+    const { coordinator, lease, leaseMsMax } = this.#parts
     this.#join = 'under way'
     await lease.beginJoin(leaseMsMax)
     try {
       if (!this.#isStopped) await coordinator.rejoin?.()
     } catch (error) {
       // What it came to is what the next beat says.
-      if (!this.#isStopped) onError(error)
+      if (!this.#isStopped) this.#failed(error)
     }
     this.#join = 'ended'
     this.#wake()
@@ -148,12 +154,12 @@ export class KeeperLoop {
   // `changed` answers within one heartbeat whatever happens, so no wait is left behind. A log that
   // cannot be asked is no reason to stop beating.
   #wait(): Promise<void> {
-    const { clock, coordinator, onError, request } = this.#parts
+    const { clock, coordinator, request } = this.#parts
     const woken = new Promise<void>((resolve) => {
       this.#wake = resolve
     })
     const changed = coordinator.changed(request.heartbeatMs).catch((error: unknown) => {
-      onError(error)
+      this.#failed(error)
       return pause(clock, request.heartbeatMs)
     })
     return Promise.race([changed, woken])

@@ -1,10 +1,14 @@
 // Every limit and interval of a worker, resolved: the one table that code and docs read.
 
 export interface WorkerSettings {
+  /** The least that is promised for an event. */
+  readonly guarantee: 'exactly-once' | 'at-least-once'
   /** Time between two commits. */
   readonly commitIntervalMs: number
   /** After this a commit that has not ended fails. */
   readonly commitTimeoutMs: number
+  /** A log that has not answered for longer ends the process. */
+  readonly brokerTimeoutMs: number
   /** How long an event may go on when its task moves away. */
   readonly drainTimeoutMs: number
   /** How long a stopping worker waits for its events. */
@@ -32,8 +36,10 @@ export interface WorkerSettings {
 const mebibyte = 1_048_576
 
 export const defaultSettings: WorkerSettings = {
+  guarantee: 'exactly-once',
   commitIntervalMs: 100,
   commitTimeoutMs: 30_000,
+  brokerTimeoutMs: 300_000,
   drainTimeoutMs: 10_000,
   shutdownTimeoutMs: 30_000,
   stallTimeoutMs: 300_000,

@@ -5,6 +5,7 @@ import { hasCode, messageOf } from '../core/errors.ts'
 import type { Clock } from '../port/clock.ts'
 import type { Store } from '../port/store.ts'
 import type { FetchedChunk, JoinRequest, OwnedTask, Transport } from '../port/transport.ts'
+import type { BrokerWatch } from './broker-watch.ts'
 import { CacheBudget } from './cache.ts'
 import { CommitLease } from './commit-lease.ts'
 import { CommitLoop } from './commit-loop.ts'
@@ -46,6 +47,7 @@ export interface WorkerParts {
 /** What the worker itself is told. */
 export interface WorkerHooks {
   readonly memberId: string
+  readonly brokerWatch: BrokerWatch
   readonly counters: Counters
   readonly onFatal: (error: unknown) => void
   readonly onLeader: (owned: OwnedTask | undefined) => void
@@ -240,6 +242,11 @@ function buildCommits(
     lease: common.lease,
     intervalMs: settings.commitIntervalMs,
     timeoutMs: settings.commitTimeoutMs,
+    brokerTimeoutMs: settings.brokerTimeoutMs,
+    transaction: {
+      guarantee: settings.guarantee,
+      transactionTimeoutMs: settings.stallTimeoutMs + transactionSlackMs
+    },
     dispatcher: own.dispatcher,
     intake: own.intake,
     tasks: () => own.tasks,
@@ -275,16 +282,23 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
     lease: common.lease,
     leaseMsMax: common.settings.commitTimeoutMs,
     onAnswer: (answer) => {
+      common.brokerWatch.answered()
       tasks.apply(answer)
       common.onAnswer()
     },
-    onError: (error) => log.warn({ err: error }, `a heartbeat failed: ${messageOf(error)}`),
+    onError: (error) => {
+      common.brokerWatch.failed(error)
+      log.warn({ err: error }, `a heartbeat failed: ${messageOf(error)}`)
+    },
     onDeath: common.onFatal
   }
   const { door } = transport
   if (common.keeper === 'inline' || door === undefined) return inlineKeeper(parts, transport, clock)
   return new ThreadKeeper(parts, { door, pulse: common.pulse })
 }
+
+/** After a stalled event has ended its worker, its transaction is aborted without anybody's help. */
+const transactionSlackMs = 30_000
 
 function transactionalIdOf({ instanceId, topology }: WorkerParts): string {
   return `${topology.app}-${instanceId}`

@@ -13,6 +13,7 @@ import { messageOf, TailraceError } from '../core/errors.ts'
 import type { Cancel } from '../port/clock.ts'
 import type { OwnedTask } from '../port/transport.ts'
 import { Background } from './background.ts'
+import { BrokerWatch } from './broker-watch.ts'
 import { newCounters } from './monitor.ts'
 import { PlainSender } from './plain-sender.ts'
 import type { Queries } from './queries.ts'
@@ -48,6 +49,7 @@ export class WorkerRuntime implements Engine {
   readonly #everywhere: Background
   readonly #leading: Background
   readonly #ended: PromiseWithResolvers<unknown> = Promise.withResolvers()
+  readonly #brokerWatch: BrokerWatch
   #running: Running | undefined
   #state: WorkerState = 'starting'
   #leader: OwnedTask | undefined
@@ -64,6 +66,7 @@ export class WorkerRuntime implements Engine {
     const { clock, instanceId, log, random, settings, topology, transport } = parts
     const { recordBytesMax } = settings
     this.#tickedMs = clock.monotonic()
+    this.#brokerWatch = new BrokerWatch(clock)
     this.memberId = `${instanceId}-${Math.floor(random() * 0x1_0000_0000).toString(36)}`
     this.#sender = new PlainSender({ transport, clock, recordBytesMax })
     const onFatal = (error: unknown): void => this.#fail(error)
@@ -82,6 +85,7 @@ export class WorkerRuntime implements Engine {
     try {
       const running = await buildRunning(this.#parts, {
         memberId: this.memberId,
+        brokerWatch: this.#brokerWatch,
         counters: this.#counters,
         onFatal: (error) => this.#fail(error),
         onLeader: (owned) => this.#lead(owned),
@@ -120,6 +124,8 @@ export class WorkerRuntime implements Engine {
     const now = clock.monotonic()
     running.pulse.tick(now)
     running.dispatcher.refresh()
+    const gone = this.#brokerWatch.beyond(this.#parts.settings.brokerTimeoutMs)
+    if (gone !== undefined) this.#fail(gone)
     const passedMs = Math.min(now - this.#tickedMs, tickGapMsMax)
     this.#tickedMs = now
     for (const { run } of running.tasks.tasks) run.look(passedMs)
@@ -231,7 +237,8 @@ export class WorkerRuntime implements Engine {
 
   status(): WorkerStatus {
     const tasks = this.#running?.tasks.tasks ?? []
-    const reason = unreadyReason(this.#state, this.#running?.tasks ?? noTasks)
+    const reason =
+      unreadyReason(this.#state, this.#running?.tasks ?? noTasks) ?? this.#brokerWatch.reason
     return {
       state: this.#state,
       isReady: reason === undefined,
