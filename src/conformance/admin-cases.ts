@@ -72,12 +72,12 @@ export const adminCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const owned = await ownedTask(scene)
       await sendTogether(scene, owned, [])
-      assert.equal(await scene.committed(scene.name('group'), owned.source), 0)
+      assert.equal(await scene.committed(scene.named('group'), owned.source), 0)
       const admin = scene.transport.admin()
       const found = await admin.describe([owned.source.topic])
       await admin.delete([owned.source.topic])
       await admin.create(found)
-      assert.equal(await scene.committed(scene.name('group'), owned.source), undefined)
+      assert.equal(await scene.committed(scene.named('group'), owned.source), undefined)
     }
   },
   {

@@ -349,7 +349,7 @@ async function beatFor(scene: TransportScene, member: GroupMember, ms: number): 
 }
 
 async function commitFenced(scene: TransportScene, commit: TaskCommit): Promise<readonly string[]> {
-  const producer = await scene.transport.transactionalProducer(scene.name('commit'))
+  const producer = await scene.transport.transactionalProducer(scene.named('commit'))
   await producer.begin()
   producer.commitOffsets(commit)
   const fenced = await fencedOf(producer.end(), [commit.task])

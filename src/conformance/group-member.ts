@@ -34,7 +34,7 @@ export async function joinGroup(
 ): Promise<GroupMember> {
   const coordinator = parts.coordinator ?? (await (await scene.connect()).coordinator())
   const sessionTimeoutMs = parts.sessionTimeoutMs ?? scene.features.sessionTimeoutMs
-  const group = scene.name(parts.group ?? 'group')
+  const group = scene.named(parts.group ?? 'group')
   const member = new GroupMember(coordinator, { group, memberId, scene })
   await coordinator.join({
     group,

@@ -36,7 +36,7 @@ export async function sendTogether(
   { task, commit }: OwnedSource,
   records: readonly OutgoingRecord[]
 ): Promise<void> {
-  const producer = await scene.transport.transactionalProducer(scene.name('together'))
+  const producer = await scene.transport.transactionalProducer(scene.named('together'))
   await producer.begin()
   for (const one of records) producer.append(task, one)
   producer.commitOffsets(commit(0))

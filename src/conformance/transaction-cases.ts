@@ -13,7 +13,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const { source, task, commit } = await ownedTask(scene)
       const topic = await scene.topic(2)
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       await producer.begin()
       for (const partition of [0, 1]) {
         producer.append(task, record({ topic, partition }, { value: `to ${partition}` }))
@@ -21,12 +21,12 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       producer.commitOffsets(commit(7))
       await scene.pause(20)
       assert.equal((await scene.range({ topic, partition: 0 })).end, 0)
-      assert.equal(await scene.committed(scene.name('group'), source), undefined)
+      assert.equal(await scene.committed(scene.named('group'), source), undefined)
       const report = await producer.end()
       assert.deepEqual(report.fenced, [])
       assert.deepEqual(await scene.values({ topic, partition: 0 }), ['to 0'])
       assert.deepEqual(await scene.values({ topic, partition: 1 }), ['to 1'])
-      assert.equal(await scene.committed(scene.name('group'), source), 7)
+      assert.equal(await scene.committed(scene.named('group'), source), 7)
     }
   },
   {
@@ -35,7 +35,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       const { task, commit } = await ownedTask(scene)
       const topic = await scene.topic(2)
       await scene.send({ topic, partition: 1 }, 'before')
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       await producer.begin()
       for (const partition of [1, 0, 1]) {
         producer.append(task, record({ topic, partition }, { value: 'v' }))
@@ -65,7 +65,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
           return { key, value, timestamp, headers: j === 1 ? headers : [] }
         })
       )
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       await producer.begin()
       for (const one of parts) producer.append(task, record(at, one))
       producer.commitOffsets(commit(1))
@@ -79,7 +79,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const { task, commit } = await ownedTask(scene)
       const at = { topic: await scene.topic(), partition: 0 }
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       await producer.begin()
       const value = Buffer.from('first')
       producer.append(task, { ...record(at, {}), value })
@@ -97,7 +97,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const { source, task, commit } = await ownedTask(scene)
       const at = { topic: await scene.topic(), partition: 0 }
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       await producer.begin()
       producer.append(task, record(at, { value: 'aborted' }))
       producer.commitOffsets(commit(5))
@@ -105,13 +105,13 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       assert.equal(producer.pendingBytes, 0)
       await producer.begin()
       await producer.end()
-      assert.equal(await scene.committed(scene.name('group'), source), undefined)
+      assert.equal(await scene.committed(scene.named('group'), source), undefined)
       await producer.begin()
       producer.append(task, record(at, { value: 'committed' }))
       producer.commitOffsets(commit(2))
       await producer.end()
       assert.deepEqual(await scene.values(at), ['committed'])
-      assert.equal(await scene.committed(scene.name('group'), source), 2)
+      assert.equal(await scene.committed(scene.named('group'), source), 2)
     }
   },
   {
@@ -119,14 +119,14 @@ export const transactionCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const { source, task, commit } = await ownedTask(scene)
       const at = { topic: await scene.topic(), partition: 0 }
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       await producer.begin()
       producer.append(task, record(at, { value: 'v' }))
       producer.commitOffsets(commit(1))
       await producer.close()
       await rejectsWith(producer.begin(), 'TAILRACE_TRANSPORT_CLOSED')
       assert.equal((await scene.range(at)).end, 0)
-      assert.equal(await scene.committed(scene.name('group'), source), undefined)
+      assert.equal(await scene.committed(scene.named('group'), source), undefined)
     }
   },
   {
@@ -135,10 +135,10 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       const { task, commit } = await ownedTask(scene)
       const at = { topic: await scene.topic(), partition: 0 }
       const [zombie, other] = [
-        await scene.transport.transactionalProducer(scene.name('p')),
-        await scene.transport.transactionalProducer(scene.name('q'))
+        await scene.transport.transactionalProducer(scene.named('p')),
+        await scene.transport.transactionalProducer(scene.named('q'))
       ]
-      await scene.transport.transactionalProducer(scene.name('p'))
+      await scene.transport.transactionalProducer(scene.named('p'))
       for (const [producer, value] of [
         [zombie, 'fenced'],
         [other, 'kept']
@@ -160,7 +160,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const { task, commit } = await ownedTask(scene)
       const at = { topic: await scene.topic(), partition: 0 }
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       assert.throws(() => producer.append(task, record(at, { value: 'too early' })))
       await producer.begin()
       producer.append(task, record(at, { value: 'one' }))
@@ -177,19 +177,19 @@ export const transactionCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const { source, task, commit } = await ownedTask(scene)
       const at = { topic: await scene.topic(), partition: 0 }
-      const older = await scene.transport.transactionalProducer(scene.name('p'))
+      const older = await scene.transport.transactionalProducer(scene.named('p'))
       await older.begin()
       older.append(task, record(at, { value: 'of the older' }))
       older.commitOffsets(commit(9))
-      const newer = await (await scene.connect()).transactionalProducer(scene.name('p'))
+      const newer = await (await scene.connect()).transactionalProducer(scene.named('p'))
       await rejectsWith(older.end(), 'TAILRACE_TRANSPORT_FENCED', true)
-      assert.equal(await scene.committed(scene.name('group'), source), undefined)
+      assert.equal(await scene.committed(scene.named('group'), source), undefined)
       await newer.begin()
       newer.append(task, record(at, { value: 'of the newer' }))
       newer.commitOffsets(commit(3))
       await newer.end()
       assert.deepEqual(await scene.values(at), ['of the newer'])
-      assert.equal(await scene.committed(scene.name('group'), source), 3)
+      assert.equal(await scene.committed(scene.named('group'), source), 3)
     }
   },
   {
@@ -197,8 +197,8 @@ export const transactionCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const { task, commit } = await ownedTask(scene)
       const at = { topic: await scene.topic(), partition: 0 }
-      const first = await scene.transport.transactionalProducer(scene.name('p'))
-      await scene.transport.transactionalProducer(scene.name('q'))
+      const first = await scene.transport.transactionalProducer(scene.named('p'))
+      await scene.transport.transactionalProducer(scene.named('q'))
       await first.begin()
       first.append(task, record(at, { value: 'v' }))
       first.commitOffsets(commit(1))
@@ -212,7 +212,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       const { source, task, commit } = await ownedTask(scene)
       const at = { topic: await scene.topic(), partition: 0 }
       const stolen = { topic: await scene.topic(), partition: 0 }
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       await producer.begin()
       producer.append('former', record(at, { value: 'of the former owner' }))
       producer.append(task, record(at, { value: 'of the owner' }))
@@ -222,8 +222,8 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       const report = await producer.end()
       assert.deepEqual(report.fenced, ['former'])
       assert.deepEqual(await scene.values(at), ['of the owner'])
-      assert.equal(await scene.committed(scene.name('group'), source), 4)
-      assert.equal(await scene.committed(scene.name('group'), stolen), undefined)
+      assert.equal(await scene.committed(scene.named('group'), source), 4)
+      assert.equal(await scene.committed(scene.named('group'), stolen), undefined)
     }
   },
   {
@@ -235,7 +235,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
         const report = await commitOnly(scene, { ...right, ...wrong })
         assert.deepEqual(report.fenced, [right.task])
       }
-      assert.equal(await scene.committed(scene.name('group'), source), undefined)
+      assert.equal(await scene.committed(scene.named('group'), source), undefined)
       assert.deepEqual((await commitOnly(scene, right)).fenced, [])
     }
   },
@@ -244,9 +244,9 @@ export const transactionCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const { source, commit } = await ownedTask(scene)
       await commitOnly(scene, commit(11, 'stream time 5'))
-      const found = await scene.transport.admin().committed(scene.name('group'), [source])
+      const found = await scene.transport.admin().committed(scene.named('group'), [source])
       assert.deepEqual(found, [{ ...source, offset: 11, metadata: 'stream time 5' }])
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       await producer.begin()
       assert.deepEqual(await producer.end(), { fenced: [], ends: [] })
     }
@@ -258,12 +258,12 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       await commitOnly(scene, commit(6))
       const other = { topic: source.topic, partition: 99 }
       const admin = scene.transport.admin()
-      const found = await admin.committed(scene.name('group'), [other, source])
+      const found = await admin.committed(scene.named('group'), [other, source])
       assert.deepEqual(
         found.map(({ partition, offset }) => [partition, offset]),
         [[source.partition, 6]]
       )
-      assert.deepEqual(await admin.committed(scene.name('another'), [source]), [])
+      assert.deepEqual(await admin.committed(scene.named('another'), [source]), [])
     }
   },
   {
@@ -271,7 +271,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const { source, task, commit } = await ownedTask(scene)
       const at = { topic: await scene.topic(), partition: 0 }
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       const fail = async (): Promise<void> => {
         await producer.begin()
         producer.append(task, record(at, { value: 'half' }))
@@ -282,7 +282,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       await rejectsWith(fail(), 'TAILRACE_TRANSPORT_UNKNOWN_TOPIC', true)
       await producer.abort()
       assert.equal((await scene.range(at)).end, 0)
-      assert.equal(await scene.committed(scene.name('group'), source), undefined)
+      assert.equal(await scene.committed(scene.named('group'), source), undefined)
       await producer.begin()
       producer.append(task, record(at, { value: 'whole' }))
       producer.commitOffsets(commit(6))
@@ -296,7 +296,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       const { task, commit } = await ownedTask(scene)
       const at = { topic: await scene.topic(1, { timestampType: 'append' }), partition: 0 }
       const before = scene.clock.now()
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       await producer.begin()
       producer.append(task, record(at, { value: 'v', timestamp: 1 }))
       producer.commitOffsets(commit(1))
@@ -310,7 +310,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
     async run(scene) {
       const { task, commit } = await ownedTask(scene)
       const at = { topic: await scene.topic(), partition: 0 }
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       const headers = [{ key: 'h', value: Buffer.from('1') }]
       await producer.begin()
       const filler = 'x'.repeat(1_000)
@@ -335,7 +335,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
       const reader = await scene.connect()
       const fetcher = await reader.fetcher()
       fetcher.add([{ ...at, offset: 0 }])
-      const producer = await scene.transport.transactionalProducer(scene.name('p'))
+      const producer = await scene.transport.transactionalProducer(scene.named('p'))
       const write = async (): Promise<void> => {
         for (let round = 0; round < 20; round++) {
           await producer.begin()
@@ -352,7 +352,7 @@ export const transactionCases: readonly Case<TransportScene>[] = [
           position = chunk.nextOffset
           const [range] = await reader.admin().ranges([other])
           assert.ok((range?.end ?? 0) >= position, `${seen} seen without their other half`)
-          const [offset] = await reader.admin().committed(scene.name('group'), [source])
+          const [offset] = await reader.admin().committed(scene.named('group'), [source])
           assert.ok((offset?.offset ?? 0) >= position, `${seen} seen without their offset`)
         }
       }
@@ -365,7 +365,7 @@ async function commitOnly(
   scene: TransportScene,
   commit: TaskCommit
 ): Promise<{ readonly fenced: readonly string[] }> {
-  const producer = await scene.transport.transactionalProducer(scene.name('commit-only'))
+  const producer = await scene.transport.transactionalProducer(scene.named('commit-only'))
   await producer.begin()
   producer.commitOffsets(commit)
   const report = await producer.end()
