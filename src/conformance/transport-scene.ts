@@ -94,7 +94,7 @@ export class TransportScene {
 
   /** What a topic, group or producer of this case is called in the log. */
   named(name: string): string {
-    return `${this.#log.prefix ?? ''}${name}`
+    return `${this.#log.namespace ?? ''}${name}`
   }
 
   connect(): Promise<Transport> {
