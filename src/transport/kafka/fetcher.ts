@@ -14,6 +14,7 @@ import { atPlace, placeOf, Reading } from './fetch-reading.ts'
 import { FetchScout } from './fetch-scout.ts'
 import type { Wanted } from './fetch-session.ts'
 import type { FetchTrouble } from './fetch-trouble.ts'
+import { useNativeChecksum } from './native-checksum.ts'
 import { toTailraceError } from './protocol-failure.ts'
 
 export interface FetcherParts {
@@ -37,6 +38,9 @@ interface FetchLimits {
   readonly bytesMax: number
   readonly waitMaxMs: number
 }
+
+// Once for the process: every batch that is read or written from here on is checked by it.
+useNativeChecksum()
 
 const partitionBytesDefault = 1024 * 1024
 const pollMsDefault = 2_000

@@ -1,6 +1,7 @@
 // Cuts a byte stream into Kafka's frames: each answer becomes one Buffer, copied at most once.
 
 const lengthBytes = 4
+const scratchBytes = 65_536
 
 /** A broker answers far below this; more is another protocol, or a torn stream. */
 const frameBytesMax = 1024 * 1024 * 1024
@@ -10,6 +11,7 @@ export class FrameReader {
   #lengthFilled = 0
   #frame: Buffer | undefined
   #filled = 0
+  #scratch: Buffer | undefined
 
   /** True while a frame has begun to come and is not whole. */
   get isWithin(): boolean {
@@ -47,6 +49,28 @@ export class FrameReader {
       this.#lengthFilled = 0
       take(frame)
     }
+  }
+
+  /** Where the next bytes may be put: the rest of a frame that has begun, or a place for a while. */
+  room(): Buffer {
+    if (this.#frame !== undefined) return this.#frame.subarray(this.#filled)
+    this.#scratch ??= Buffer.allocUnsafeSlow(scratchBytes)
+    return this.#scratch
+  }
+
+  /** As `push`, of so many bytes that were put where `room` said. */
+  fill(bytes: number, take: (frame: Buffer) => void): void {
+    const frame = this.#frame
+    if (frame === undefined) {
+      // What comes next is put in the same place.
+      this.push(Buffer.from(this.room().subarray(0, bytes)), take)
+      return
+    }
+    this.#filled += bytes
+    if (this.#filled < frame.length) return
+    this.#frame = undefined
+    this.#lengthFilled = 0
+    take(frame)
   }
 
   #readLength(

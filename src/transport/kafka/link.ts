@@ -5,6 +5,7 @@ import { isIP } from 'node:net'
 import { messageOf } from '../../core/errors.ts'
 import type { Clock } from '../../port/clock.ts'
 import { connectFailure } from './connect-failure.ts'
+import { openDirect } from './direct-socket.ts'
 import { FrameReader, isTlsRecord } from './frame-reader.ts'
 import type { CodecRequest } from './framed-connection.ts'
 import { FramedConnection } from './framed-connection.ts'
@@ -53,6 +54,7 @@ export class Link {
   readonly #clientId: Buffer
   readonly #security: Security
   readonly #requestTimeoutMs: number
+  readonly #connectTimeoutMs: number
   readonly #connection: FramedConnection
   readonly #frames: FrameReader = new FrameReader()
   readonly #pending: PendingAnswers
@@ -76,8 +78,9 @@ export class Link {
     this.#pending = new PendingAnswers(clock, (key) => {
       this.#die(new KafkaFailure(local.timedOut, this.#what(key)))
     })
+    this.#connectTimeoutMs = parts.connectTimeoutMs ?? 4_000
     this.#connection = new FramedConnection(clientId, {
-      connectTimeout: parts.connectTimeoutMs ?? 4_000,
+      connectTimeout: this.#connectTimeoutMs,
       ...(security.tls !== undefined && { tls: security.tls }),
       // An address has no name that a certificate could be asked for.
       ...(security.tls !== undefined && isIP(host) === 0 && { tlsServerName: host }),
@@ -166,23 +169,44 @@ export class Link {
 
   async #connect(): Promise<void> {
     const connection = this.#connection
+    const socket = await this.#openSocket()
+    this.#socket = socket
+    socket.on('close', () => this.#die(new KafkaFailure(local.connectionLost, this.#place())))
+    connection.on('sasl:authentication:extended', () => this.#gate.loggedIn())
+    connection.route = (request) => this.#sendCodec(request)
+  }
+
+  async #openSocket(): Promise<Socket> {
+    const { sasl, tls } = this.#security
     try {
-      await connection.connect(this.host, this.port)
+      if (sasl === undefined && tls === undefined) return await this.#openDirect()
+      await this.#connection.connect(this.host, this.port)
     } catch (error) {
-      connection.socket?.destroy()
+      this.#connection.socket?.destroy()
       throw connectFailure(error, this.#place(), this.#security)
     }
-    const { socket } = connection
-    this.#socket = socket
-    connection.on('error', (error) => {
+    const { socket } = this.#connection
+    this.#connection.on('error', (error) => {
       this.#die(connectFailure(error, this.#place(), this.#security))
     })
     // From here on one reader: the library's own would refuse answers that it did not ask for.
     socket.removeAllListeners('data')
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
-    socket.on('close', () => this.#die(new KafkaFailure(local.connectionLost, this.#place())))
-    connection.on('sasl:authentication:extended', () => this.#gate.loggedIn())
-    connection.route = (request) => this.#sendCodec(request)
+    return socket
+  }
+
+  async #openDirect(): Promise<Socket> {
+    const socket = await openDirect({
+      host: this.host,
+      port: this.port,
+      timeoutMs: this.#connectTimeoutMs,
+      room: () => this.#frames.room(),
+      onBytes: (count) => this.#readRoom(count)
+    })
+    socket.on('error', (error) => {
+      this.#die(connectFailure(error, this.#place(), this.#security))
+    })
+    return socket
   }
 
   async #learnVersions(): Promise<void> {
@@ -238,14 +262,28 @@ export class Link {
   }
 
   #read(chunk: Buffer): void {
-    if (this.#isFirstChunk && isTlsRecord(chunk)) {
-      const reason = 'the broker speaks TLS at this port, and TLS is not on'
-      this.#die(new KafkaFailure(local.tlsMismatch, this.#place(), { reason }))
-      return
-    }
+    if (this.#isForeign(chunk)) return
+    this.#takeFrames((take) => this.#frames.push(chunk, take))
+  }
+
+  #readRoom(count: number): void {
+    if (this.#isForeign(this.#frames.room().subarray(0, count))) return
+    this.#takeFrames((take) => this.#frames.fill(count, take))
+  }
+
+  /** True for a broker that speaks TLS, which only its first words can show. */
+  #isForeign(chunk: Buffer): boolean {
+    const isForeign = this.#isFirstChunk && isTlsRecord(chunk)
     this.#isFirstChunk = false
+    if (!isForeign) return false
+    const reason = 'the broker speaks TLS at this port, and TLS is not on'
+    this.#die(new KafkaFailure(local.tlsMismatch, this.#place(), { reason }))
+    return true
+  }
+
+  #takeFrames(read: (take: (frame: Buffer) => void) => void): void {
     try {
-      this.#frames.push(chunk, (frame) => this.#pending.take(frame).answer(frame))
+      read((frame) => this.#pending.take(frame).answer(frame))
     } catch (error) {
       const reason = `what it sent could not be read: ${messageOf(error)}`
       this.#die(new KafkaFailure(local.connectionLost, this.#place(), { cause: error, reason }))
