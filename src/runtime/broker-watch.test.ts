@@ -1,3 +1,4 @@
+// How long a log has been away, by a clock of the test's own.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BrokerWatch } from './broker-watch.ts'
@@ -5,7 +6,7 @@ import { BrokerWatch } from './broker-watch.ts'
 function watched(): { readonly watch: BrokerWatch; readonly pass: (ms: number) => void } {
   let now = 1_000
   const clock = {
-    wall: () => now,
+    now: () => now,
     monotonic: () => now,
     schedule: () => () => undefined,
     turn: () => Promise.resolve()

@@ -297,7 +297,7 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
   return new ThreadKeeper(parts, { door, pulse: common.pulse })
 }
 
-/** After a stalled event has ended its worker, its transaction is aborted without anybody's help. */
+/** When a stalled event has ended its worker, the log aborts what was open so much later. */
 const transactionSlackMs = 30_000
 
 function transactionalIdOf({ instanceId, topology }: WorkerParts): string {
