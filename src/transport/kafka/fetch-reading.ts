@@ -1,4 +1,4 @@
-// One partition that is read: its position, what was asked and answered, and what stands in the way.
+// One partition that is read: its position, what was asked and answered, what stands in the way.
 
 import { TailraceError } from '../../core/errors.ts'
 import type { FetchedChunk, FetchPosition, TopicPartition } from '../../port/transport.ts'

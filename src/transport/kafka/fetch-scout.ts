@@ -20,6 +20,8 @@ const timestamps = { earliest: -2n, latest: -1n } as const
 
 export class FetchScout {
   readonly #parts: ScoutParts
+  /** Topics whose leaders are being asked for. */
+  readonly #asked = new Set<string>()
 
   constructor(parts: ScoutParts) {
     this.#parts = parts
@@ -29,12 +31,26 @@ export class FetchScout {
   leader(reading: Reading): PartitionLeader | undefined {
     const known = this.#parts.cluster.known(reading)
     if (known === undefined) {
-      this.#search(reading, async () => void (await this.#parts.cluster.leader(reading)))
+      this.#findLeader(reading)
       return undefined
     }
     if (reading.follow(known)) return known
     this.range(reading)
     return undefined
+  }
+
+  /** One question for all partitions of a topic: its answer is theirs as well. */
+  #findLeader(reading: Reading): void {
+    const { topic } = reading
+    if (this.#asked.has(topic)) return
+    this.#asked.add(topic)
+    this.#search(reading, async () => {
+      try {
+        await this.#parts.cluster.leader(reading)
+      } finally {
+        this.#asked.delete(topic)
+      }
+    })
   }
 
   /** Says that the position is out of range, when it is known what the range is. */

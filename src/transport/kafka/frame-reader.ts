@@ -51,7 +51,7 @@ export class FrameReader {
     }
   }
 
-  /** Where the next bytes may be put: the rest of a frame that has begun, or a place for a while. */
+  /** Where the next bytes may be put: the rest of a frame that has begun, or a passing place. */
   room(): Buffer {
     if (this.#frame !== undefined) return this.#frame.subarray(this.#filled)
     this.#scratch ??= Buffer.allocUnsafeSlow(scratchBytes)
