@@ -34,6 +34,11 @@ const produced: readonly Named[] = (['loop', 'handler'] as const).map((form) => 
 
 const eventsOf: Partial<Record<EmbeddedWorkload, number>> = { rss: 20_000_000, restore: 6_000_000 }
 
+// Who ends this process ends what it has started: the handlers of `exit` do.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => process.exit(1))
+}
+
 try {
   const options = benchOptions(process.argv.slice(2))
   let first: Row | undefined
