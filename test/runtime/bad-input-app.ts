@@ -12,7 +12,7 @@ import {
   type WindowedShard
 } from 'tailrace'
 import { z } from 'zod'
-import type { EmbeddedLog } from './embedded-log.ts'
+import type { AppLog } from './app-log.ts'
 
 /** Good: `{"n":1}`. With `act` the row's own action follows what a good one does. */
 const In = z.object({ n: z.number(), act: z.boolean().optional() })
@@ -49,7 +49,7 @@ export interface BadInputApp {
   readonly sums: Table<string, number, number, undefined>
 }
 
-export function badInputApp(log: EmbeddedLog, trial: Trial): BadInputApp {
+export function badInputApp(log: AppLog, trial: Trial): BadInputApp {
   const { recordBytesMax, thing = z.unknown(), timeout } = trial
   const app = log.app({
     deadLetter: trial.deadLetter ?? 'dead',

@@ -2,7 +2,7 @@
 import { type App, type AppOptions, type Table, tumbling, type Window } from 'tailrace'
 import { murmur2Partitioner } from 'tailrace'
 import { z } from 'zod'
-import type { EmbeddedLog } from './embedded-log.ts'
+import type { AppLog } from './app-log.ts'
 
 export interface Counting {
   readonly app: App
@@ -13,7 +13,7 @@ export interface Counting {
 export const partitions = 4
 
 /** A value of 0 deletes the key; every other one counts. */
-export function counting(log: EmbeddedLog, options: Partial<AppOptions> = {}): Counting {
+export function counting(log: AppLog, options: Partial<AppOptions> = {}): Counting {
   const app = log.app(options)
   const source = app.topic('in', { key: z.string(), value: z.number(), partitions })
   const count = { key: z.string(), value: z.number(), initial: () => 0 }
@@ -30,7 +30,7 @@ export function counting(log: EmbeddedLog, options: Partial<AppOptions> = {}): C
 const baseMs = Math.floor(Date.now() / 60_000) * 60_000 - 3_600_000
 
 /** Sends each key so many times, in its partition; `key-0` is deleted at the end. */
-export async function feed(log: EmbeddedLog, keys: number, rounds = 1): Promise<void> {
+export async function feed(log: AppLog, keys: number, rounds = 1): Promise<void> {
   const producer = await log.transport.producer()
   const send = (name: string, value: number, at: number): Promise<unknown> => {
     const key = Buffer.from(name)
