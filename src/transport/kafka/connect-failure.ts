@@ -24,7 +24,7 @@ export function connectFailure(error: unknown, place: string, security: Security
   if (security.tls !== undefined) {
     if (refusedByBroker.test(codes)) {
       const reason = 'the broker refused our certificate, or asks for one'
-      return new KafkaFailure(local.untrusted, what, { cause: error, reason })
+      return new KafkaFailure(local.untrusted, what, { cause: error, reason, hint: ourCertificate })
     }
     if (noTls.test(codes) || messages.includes('secure TLS connection was established')) {
       const reason = 'TLS is on, and the broker does not speak it at this port'
@@ -35,12 +35,18 @@ export function connectFailure(error: unknown, place: string, security: Security
       return new KafkaFailure(local.untrusted, what, { cause: error, reason })
     }
   }
-  if (messages.includes('Broker requires TLS')) {
-    const reason = 'the broker speaks TLS at this port, and TLS is not on'
-    return new KafkaFailure(local.tlsMismatch, what, { cause: error, reason })
-  }
   const code = messages.includes('timed out') ? local.timedOut : local.connectionLost
-  return new KafkaFailure(code, what, { cause: error, reason: messageOf(chain.at(-1)) })
+  const reason = messageOf(chain.at(-1))
+  return new KafkaFailure(code, what, { cause: error, reason, hint: absent })
+}
+
+const absent = 'Check host and port of `broker`, and that the broker runs.'
+const ourCertificate = 'Give `tls.cert` and `tls.key`, of an authority that the broker trusts.'
+
+/** The broker answered in TLS what was asked in plain text. */
+export function tlsAtPort(what: string): KafkaFailure {
+  const reason = 'the broker speaks TLS at this port, and TLS is not on'
+  return new KafkaFailure(local.tlsMismatch, what, { reason })
 }
 
 function loginFailure(login: unknown, what: string, cause: unknown): KafkaFailure {
@@ -49,6 +55,11 @@ function loginFailure(login: unknown, what: string, cause: unknown): KafkaFailur
   if (name === 'UNSUPPORTED_SASL_MECHANISM') {
     const reason = 'the broker does not offer this SASL mechanism'
     return new KafkaFailure(33, what, { cause, reason })
+  }
+  if (name === 'ILLEGAL_SASL_STATE') {
+    const reason = 'the broker takes no login at this port'
+    const hint = 'Leave the login out, or use the port of the listener that takes one.'
+    return new KafkaFailure(34, what, { cause, reason, hint })
   }
   const reason = `the login was refused${said === undefined ? '' : `: ${said}`}`
   return new KafkaFailure(kafka.saslAuthenticationFailed, what, { cause, reason })

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { isIP } from 'node:net'
 import { messageOf } from '../../core/errors.ts'
 import type { Clock } from '../../port/clock.ts'
-import { connectFailure } from './connect-failure.ts'
+import { connectFailure, tlsAtPort } from './connect-failure.ts'
 import { openDirect } from './direct-socket.ts'
 import { FrameReader, isTlsRecord } from './frame-reader.ts'
 import type { CodecRequest } from './framed-connection.ts'
@@ -178,11 +178,20 @@ export class Link {
 
   async #openSocket(): Promise<Socket> {
     const { sasl, tls } = this.#security
+    let isForeign = false
     try {
       if (sasl === undefined && tls === undefined) return await this.#openDirect()
-      await this.#connection.connect(this.host, this.port)
+      const connected = this.#connection.connect(this.host, this.port)
+      // The library drops what it read when a login ends so.
+      if (tls === undefined) {
+        this.#connection.socket.once('data', (chunk: Buffer) => {
+          isForeign = isTlsRecord(chunk)
+        })
+      }
+      await connected
     } catch (error) {
       this.#connection.socket?.destroy()
+      if (isForeign) throw tlsAtPort(`connecting to ${this.#place()}`)
       throw connectFailure(error, this.#place(), this.#security)
     }
     const { socket } = this.#connection
@@ -276,8 +285,7 @@ export class Link {
     const isForeign = this.#isFirstChunk && isTlsRecord(chunk)
     this.#isFirstChunk = false
     if (!isForeign) return false
-    const reason = 'the broker speaks TLS at this port, and TLS is not on'
-    this.#die(new KafkaFailure(local.tlsMismatch, this.#place(), { reason }))
+    this.#die(tlsAtPort(this.#place()))
     return true
   }
 
@@ -304,8 +312,8 @@ export class Link {
 
   /** Why a request of this kind gets no answer any more. */
   #lost(key: number): KafkaFailure {
-    const { code, cause, reason } = this.#death ?? new KafkaFailure(local.connectionLost, '')
-    return new KafkaFailure(code, this.#what(key), { cause, reason })
+    const { code, cause, hint, reason } = this.#death ?? new KafkaFailure(local.connectionLost, '')
+    return new KafkaFailure(code, this.#what(key), { cause, hint, reason })
   }
 
   #place(): string {

@@ -85,6 +85,12 @@ const staleMetadata: ReadonlySet<number> = new Set([
   local.noLeader
 ])
 
+export interface FailureDetails {
+  readonly cause?: unknown
+  readonly reason?: string
+  readonly hint?: string | undefined
+}
+
 /** One refused or lost request. Inside the transport only: `toTailraceError` ends its way. */
 export class KafkaFailure extends Error {
   override readonly name: string = 'KafkaFailure'
@@ -95,8 +101,10 @@ export class KafkaFailure extends Error {
   readonly reason: string
   /** The same request may succeed later. */
   readonly isRetriable: boolean
+  /** What to do about it, where more is known than its code says. */
+  readonly hint: string | undefined
 
-  constructor(code: number, what: string, options: { cause?: unknown; reason?: string } = {}) {
+  constructor(code: number, what: string, options: FailureDetails = {}) {
     const { id, message, isRetriable } = meaningOf(code)
     const reason = options.reason ?? message
     super(`${what}: ${reason}`, options.cause === undefined ? undefined : { cause: options.cause })
@@ -104,6 +112,7 @@ export class KafkaFailure extends Error {
     this.codeName = id
     this.reason = reason
     this.isRetriable = isRetriable
+    this.hint = options.hint
   }
 
   /** Leaders are elsewhere than the metadata says: ask for it anew before the next attempt. */
@@ -187,8 +196,10 @@ export function toTailraceError(
   const isFailure = error instanceof KafkaFailure
   const code = (isFailure ? codes.get(error.code) : undefined) ?? 'TAILRACE_TRANSPORT_UNAVAILABLE'
   const name = isFailure && error.code > 0 ? ` (${error.codeName})` : ''
+  const hint = isFailure ? error.hint : undefined
   return new TailraceError(code, `${what}: ${messageOf(error)}${name}`, {
     cause: error,
+    ...(hint !== undefined && { hint }),
     isDefinite: options.isDefinite ?? (isFailure && !error.isOutcomeUnknown)
   })
 }

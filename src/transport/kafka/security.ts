@@ -189,6 +189,24 @@ function saslOf(sasl: NonNullable<Credentials['sasl']>): SASLOptions {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(token !== undefined && { token }),
-    ...(tokenFile !== undefined && { token: () => fromFile(tokenFile) })
+    ...(tokenFile !== undefined && { token: () => fromFile(tokenFile) }),
+    ...(mechanism === 'oauthbearer' && { authBytesValidator: refuseToken })
+  }
+}
+
+/** A broker refuses a token by an answer that is no error: only in its bytes does it say so. */
+function refuseToken(said: Buffer, callback: (error: Error | null, bytes: Buffer) => void): void {
+  callback(said.length === 0 ? null : new RefusedToken(said.toString()), said)
+}
+
+/** In the form of the library's refusals, which `connectFailure` reads. */
+class RefusedToken extends Error {
+  readonly apiId: string = 'SASL_AUTHENTICATION_FAILED'
+  readonly serverErrorMessage: string
+
+  constructor(said: string) {
+    const status = /"status"\s*:\s*"([\w -]{1,60})"/.exec(said)?.[1]
+    super('the token was refused')
+    this.serverErrorMessage = status ?? 'the token is not accepted'
   }
 }
