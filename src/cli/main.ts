@@ -8,6 +8,7 @@ import { quietWarnings } from '../runtime/quiet-warnings.ts'
 import { agents } from './agents.ts'
 import type { CommandContext } from './context.ts'
 import { findApp } from './find-app.ts'
+import { leave } from './leave.ts'
 import { send } from './send.ts'
 import { tables } from './tables.ts'
 import { topology } from './topology.ts'
@@ -81,9 +82,13 @@ function addWorker(program: Command): void {
     .option('--web-port <port>', 'port of the web pages; 0 takes any that is free')
     .option('--web-host <address>', 'address of the web pages')
     .option('--without-web', 'serve no web pages')
-    .action(async (_options: unknown, command: Command) => {
-      const { app, isJson } = await contextOf(command)
-      await app.runner.work({ isJson })
+    .option('--static', 'Kafka: be a static member, named by host and data directory')
+    .option('--instance-id <name>', 'Kafka: be a static member of this name')
+    .option('--leave', 'Kafka: run nothing; take the static member that stopped out of its group')
+    .action(async (options: { readonly leave?: boolean }, command: Command) => {
+      const context = await contextOf(command)
+      if (options.leave === true) await leave(context)
+      else await context.app.runner.work({ isJson: context.isJson })
     })
 }
 
@@ -140,7 +145,9 @@ function flagsOf(given: Readonly<Record<string, string | boolean | undefined>>):
     logLevel: given['logLevel'],
     web: given['withoutWeb'] === true ? false : undefined,
     'web.port': given['webPort'],
-    'web.host': given['webHost']
+    'web.host': given['webHost'],
+    static: given['static'],
+    instanceId: given['instanceId']
   }
 }
 

@@ -43,5 +43,21 @@ export const kafkaOptions: readonly OptionSpec[] = [
     kind: { type: 'duration', min: 50, max: day },
     default: '3s',
     doc: 'Kafka: time between two signs of life.'
+  },
+  {
+    ...text(
+      'instanceId',
+      'Kafka: makes a worker a static member under this name, its own among the workers of the ' +
+        'app: a restart within `sessionTimeout` moves nothing.',
+      'none: a worker that stops leaves its group'
+    ),
+    flag: '--instance-id'
+  },
+  {
+    path: 'static',
+    kind: { type: 'switch' },
+    default: 'false; true where `instanceId` is given',
+    doc: 'Kafka: a static member named `<host>-worker-N` by its host and data directory.',
+    flag: '--static'
   }
 ]

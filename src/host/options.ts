@@ -122,6 +122,16 @@ export interface RunOptions {
   readonly sessionTimeout?: Duration
   /** Kafka: time between two signs of life. @default 3s */
   readonly heartbeat?: Duration
+  /**
+   * Kafka: makes this worker a static member under this name, each worker of the app under one of
+   * its own: a restart within `sessionTimeout` moves nothing. @default none: not static
+   */
+  readonly instanceId?: string
+  /**
+   * Kafka: a static member named by host and data directory, `<host>-worker-N`, where `instanceId`
+   * says nothing. @default false
+   */
+  readonly static?: boolean
   /** `false`: no web pages. @default port 6066 on 127.0.0.1 */
   readonly web?: boolean | WebOptions
   /** The least important lines that the log shows. @default info for `main`, warn for `start` */
@@ -153,6 +163,8 @@ export interface KafkaChoice {
   readonly tls: false | TlsOptions
   readonly sessionTimeoutMs: number | undefined
   readonly heartbeatMs: number | undefined
+  readonly instanceId: string | undefined
+  readonly isStatic: boolean
 }
 
 /** Every option with its one value. */

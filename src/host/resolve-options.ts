@@ -104,7 +104,9 @@ function kafkaOf(chosen: Choice): KafkaChoice {
     sasl: group('sasl', ['mechanism', 'username', 'password', 'token', 'tokenFile']),
     tls: chosen.get<boolean>('tls') === true && group('tls', ['ca', 'cert', 'key', 'keyPassword']),
     sessionTimeoutMs: chosen.get('sessionTimeout'),
-    heartbeatMs: chosen.get('heartbeat')
+    heartbeatMs: chosen.get('heartbeat'),
+    instanceId: chosen.get('instanceId'),
+    isStatic: chosen.get('static') ?? false
   }
 }
 

@@ -7,6 +7,7 @@ import { TailraceError } from '../core/errors.ts'
 import { refuseAll } from '../core/problems.ts'
 import { buildTopology, type Topology } from '../core/topology.ts'
 import { topologyProblems } from '../core/topology-check.ts'
+import type { Transport } from '../port/transport.ts'
 import { realClock } from '../runtime/real-clock.ts'
 import { armFailpoints } from './failpoints.ts'
 import { LazySender, type OpenedLog } from './lazy-sender.ts'
@@ -15,6 +16,7 @@ import type { AppOptions, ResolvedOptions, RunOptions } from './options.ts'
 import { runProcess } from './process.ts'
 import { resolveOptions } from './resolve-options.ts'
 import { stopAtSignals } from './signals.ts'
+import { leaveGroup, type Leaving } from './static-member.ts'
 import { Transports } from './transports.ts'
 import { HostedWorker, type Worker } from './worker.ts'
 
@@ -139,6 +141,13 @@ export class AppRunner {
       this.#isStarted = false
     })
     return worker
+  }
+
+  /** Takes a static member out of the group, its worker having stopped; for the command line. */
+  leave(): Promise<Leaving> {
+    const options = this.options()
+    const open = (): Promise<Transport> => this.#transports.open(options)
+    return leaveGroup({ app: this.id, options, open })
   }
 
   /** Sends one record without a worker; for the command line. */

@@ -1,6 +1,5 @@
 // What a worker is put together from, in the order in which it starts; it stops in reverse.
 import { randomUUID } from 'node:crypto'
-import { basename, join } from 'node:path'
 import type { Hono } from 'hono'
 import { TailraceError } from '../core/errors.ts'
 import { refuseAll } from '../core/problems.ts'
@@ -11,11 +10,13 @@ import type { Transport } from '../port/transport.ts'
 import type { Log } from '../runtime/log.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
 import { startWeb, type WebServer } from '../web/server.ts'
-import { claimDataDirectory, type DataDirectory } from './data-directory.ts'
+import type { DataDirectory } from './data-directory.ts'
 import type { ResolvedOptions } from './options.ts'
 import { heartbeatProblems } from './resolve-options.ts'
+import { staticIdOf } from './static-member.ts'
 import { openStore } from './stores.ts'
 import type { Transports } from './transports.ts'
+import { claimWorkerDirectory } from './worker-directory.ts'
 
 export interface WorkerContext {
   readonly topology: Topology
@@ -107,15 +108,7 @@ export class Assembly {
 
   async #claimDirectory(): Promise<void> {
     const { options, topology } = this.#context
-    // Tables in memory leave nothing behind, so there is nothing to lock.
-    if (options.store === 'memory') return
-    const { app } = topology
-    const { datadir, isDatadirDefault } = options
-    // A worker's own directory may be named; any other is the parent that its workers share.
-    // Nobody chose the default, so apps that are tried in one folder must not meet there.
-    const isOwn = /^worker-\d+$/.test(basename(datadir))
-    const parent = isDatadirDefault ? join(datadir, app) : datadir
-    this.#directory = await claimDataDirectory(isOwn ? { app, explicit: datadir } : { app, parent })
+    this.#directory = await claimWorkerDirectory(topology.app, options)
   }
 
   async #openTransport(): Promise<void> {
@@ -151,6 +144,7 @@ export class Assembly {
       settings: options.settings,
       log,
       instanceId: this.#directory?.instanceId ?? randomUUID(),
+      staticId: staticIdOf(options, this.#directory?.path),
       url: this.#web?.url,
       keeper: this.#transport.door === undefined ? 'inline' : 'thread'
     })

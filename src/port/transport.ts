@@ -305,8 +305,10 @@ export interface Coordinator {
   rejoin?(): Promise<void>
   /** Resolves when the group may have changed, or after `waitMaxMs`. */
   changed(waitMaxMs: number): Promise<void>
-  /** Leaves the group and gives up everything. */
+  /** Leaves the group and gives up everything; a static member stays, to come back. */
   leave(): Promise<void>
+  /** Takes a static member out of a group in its absence; false when it is not in it. */
+  evict?(group: string, instanceId: string): Promise<boolean>
   close(): Promise<void>
 }
 

@@ -187,7 +187,7 @@ export async function until(condition: () => boolean, what: string): Promise<voi
   }
 }
 
-/** Waits until all of these have the same generation, nothing moves, and each task has one owner. */
+/** Waits until all of these agree on a generation, nothing moves, and each task has one owner. */
 export async function settled(
   members: readonly Member[],
   tasks: readonly TaskSpec[]

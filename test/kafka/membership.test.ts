@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { hasCode } from '../../src/core/errors.ts'
 import type { TaskSpec } from '../../src/core/task-spec.ts'
+import type { OwnedTask } from '../../src/port/transport.ts'
 import { createKafkaTransport } from '../../src/transport/kafka/index.ts'
 import { joinGroupV9 } from '../../src/transport/kafka/library.ts'
 import { javaTool, type TestBroker, testBroker } from './broker.ts'
@@ -193,6 +194,62 @@ test(
   }
 )
 
+test('a static member that restarts within its session moves nothing', limits, async () => {
+  await using members = new Members()
+  const { parts, tasks } = sceneOf()
+  const asStatic = (instanceId: string): MemberParts => ({ ...parts, more: { instanceId } })
+  const first = await members.join('a', asStatic('one'))
+  const second = await members.join('b', asStatic('two'))
+  await settled([first, second], tasks)
+  const { generation, tasks: had } = first
+  const epochs = first.last.owned
+  const answers = second.answers.length
+  // Both kinds of end: stopped, and killed.
+  await first.leave()
+  const again = await members.join('a-again', asStatic('one'))
+  await settled([again, second], tasks)
+  await again.vanish()
+  const third = await members.join('a-third', asStatic('one'))
+  await settled([third, second], tasks)
+  assert.deepEqual(third.tasks, had)
+  assert.deepEqual(byTask(third.last.owned), byTask(epochs))
+  assert.equal(third.generation, generation)
+  assert.equal(second.answers.length, answers, 'the other noticed nothing')
+  const self = third.last.view.members.find(({ memberId }) => memberId === 'a-third')
+  assert.deepEqual([...(self?.tasks ?? [])].sort(), had)
+})
+
+test('a static member that stopped is taken out by hand', limits, async () => {
+  await using members = new Members()
+  const { parts, tasks } = sceneOf()
+  const [first, second] = [
+    await members.join('a', { ...parts, more: { instanceId: 'one' } }),
+    await members.join('b', { ...parts, more: { instanceId: 'two' } })
+  ]
+  await settled([first, second], tasks)
+  await first.leave()
+  const coordinator = await second.transport.coordinator()
+  assert.equal(await coordinator.evict?.(parts.group, 'nobody'), false)
+  assert.equal(second.tasks.length, 2, 'it did not leave by itself')
+  assert.equal(await coordinator.evict?.(parts.group, 'one'), true)
+  await settled([second], tasks)
+})
+
+test('of two workers with one static id the older gives way, and says why', limits, async () => {
+  await using members = new Members()
+  const { parts, tasks } = sceneOf()
+  const asStatic = { ...parts, more: { instanceId: 'the-same' } }
+  const older = await members.join('a', asStatic)
+  await settled([older], tasks)
+  const newer = await members.join('b', asStatic)
+  await settled([newer], tasks)
+  await until(() => older.refusal !== undefined, 'the older is refused')
+  const { refusal } = older
+  assert.ok(hasCode(refusal, 'TAILRACE_TRANSPORT_DUPLICATE_INSTANCE'), String(refusal))
+  assert.ok(refusal.message.includes('"the-same"') && refusal.message.includes(parts.group))
+  assert.equal(newer.refusal, undefined)
+})
+
 test('members of two topologies have only tasks they know', limits, async () => {
   await using members = new Members()
   const { parts, tasks } = sceneOf()
@@ -255,4 +312,8 @@ test('a group that another kind of client uses is refused, and left alone', limi
 async function sessionOf(): Promise<Session & AsyncDisposable> {
   const session = await Session.open(broker)
   return Object.assign(session, { [Symbol.asyncDispose]: () => session.cluster.close() })
+}
+
+function byTask(owned: readonly OwnedTask[]): readonly OwnedTask[] {
+  return [...owned].sort((a, b) => (a.task < b.task ? -1 : 1))
 }

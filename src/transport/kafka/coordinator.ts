@@ -11,7 +11,7 @@ import { groupCodes, isLoss, refusalOf } from './group-errors.ts'
 import { fenceProducers } from './group-fence.ts'
 import { GroupHolding } from './group-holding.ts'
 import { runRound } from './group-round.ts'
-import { type GroupWire, KafkaGroupWire } from './group-wire.ts'
+import { evictMember, type GroupWire, KafkaGroupWire } from './group-wire.ts'
 import { failure, KafkaFailure, kafka, toTailraceError } from './protocol-failure.ts'
 
 export interface CoordinatorParts {
@@ -19,6 +19,8 @@ export interface CoordinatorParts {
   readonly wire: (request: JoinRequest) => GroupWire
   /** Resolves when these producers can write no more. */
   readonly fence: (transactionalIds: readonly string[], signal: AbortSignal) => Promise<void>
+  /** Takes a static member out of a group; answers the code of Kafka. */
+  readonly evict: (group: string, instanceId: string) => Promise<number>
   readonly close: () => Promise<void>
 }
 
@@ -28,6 +30,7 @@ export function kafkaCoordinator(cluster: Cluster): KafkaCoordinator {
     clock: cluster.clock,
     wire: (request) => new KafkaGroupWire(cluster, request),
     fence: (ids, signal) => fenceProducers(ids, cluster, signal),
+    evict: (group, instanceId) => evictMember(cluster, { group, instanceId }),
     close: () => cluster.close()
   })
 }
@@ -38,6 +41,9 @@ const soonMs = 1_000
 /** After a beat that failed; the one that asks next is not answered before. */
 const retryMs = { first: 100, max: 1_000 }
 const leaveMsMax = 5_000
+const joinMsMax = 10_000
+/** Trouble that is over by then is not told. */
+const passingMs = 1_500
 
 /** What belongs to one membership, from join to leave. */
 interface Membership {
@@ -59,6 +65,7 @@ export class KafkaCoordinator implements Coordinator {
   #adoptedMs = 0
   #seenVersion = -1
   #trouble: KafkaFailure | undefined
+  #troubledSinceMs: number | undefined
   #retry: { readonly atMs: number; readonly delayMs: number } | undefined
   #refusal: TailraceError | undefined
   #isClosed = false
@@ -76,17 +83,22 @@ export class KafkaCoordinator implements Coordinator {
     // A static member is taken in by its first request, which may wait for all the others.
     if (request.instanceId !== undefined) named.resolve()
     const round = this.#startRound(this.#membership, named.resolve)
-    await Promise.race([named.promise, round])
+    // A group that cannot be asked for longer is what the beats say.
+    const limit = new AbortController()
+    await Promise.race([named.promise, round, pause(this.#parts.clock, joinMsMax, limit.signal)])
+    limit.abort()
     if (this.#refusal !== undefined) throw this.#refusal
   }
 
   async beat(): Promise<BeatAnswer> {
     const membership = this.#open('group.beat')
     this.#loseByClock(membership)
+    // While there is trouble, every beat says so: no answer from memory, and none before a new try.
+    if (this.#trouble !== undefined) await this.#wait(retryMs.max)
     if (this.#round === undefined && this.#mayAsk()) await this.#ask(membership)
     const { holding } = this.#open('group.beat')
     if (this.#refusal !== undefined) throw this.#refusal
-    this.#throwTrouble(membership)
+    if (!holding.hasLoss) this.#throwTrouble(membership)
     this.#seenVersion = holding.version
     return holding.answer()
   }
@@ -135,6 +147,14 @@ export class KafkaCoordinator implements Coordinator {
     limit.abort()
   }
 
+  async evict(group: string, instanceId: string): Promise<boolean> {
+    this.#checkOpen('group.evict')
+    const code = await this.#parts.evict(group, instanceId)
+    if (code === groupCodes.unknownMember) return false
+    if (code === kafka.none) return true
+    throw toTailraceError(failure(code, `group ${JSON.stringify(group)}`), 'nobody was taken out')
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     if (this.#membership !== undefined) this.#end(this.#membership)
@@ -161,15 +181,12 @@ export class KafkaCoordinator implements Coordinator {
     const { clock } = this.#parts
     const { signal } = end
     try {
-      const onTrouble = (trouble: KafkaFailure): void => {
-        this.#trouble = trouble
-        this.#raise()
-      }
+      const onTrouble = (trouble: KafkaFailure): void => this.#note(trouble)
       const fence = await runRound({ request, wire, holding, clock, signal, onNamed, onTrouble })
       if (fence === undefined) return
       this.#heardMs = clock.monotonic()
       this.#adoptedMs = this.#heardMs
-      this.#retry = undefined
+      this.#heard()
       this.#begin(fence, membership)
     } catch (error) {
       if (signal.aborted) return
@@ -225,7 +242,7 @@ export class KafkaCoordinator implements Coordinator {
     const { holding, request } = membership
     if (code === kafka.none || code === groupCodes.rebalanceInProgress) {
       this.#heardMs = sentMs
-      this.#retry = undefined
+      this.#heard()
       if (code !== kafka.none) holding.called()
     } else if (isLoss(code)) {
       this.#lose(membership, code === groupCodes.illegalGeneration)
@@ -239,8 +256,22 @@ export class KafkaCoordinator implements Coordinator {
   #failed(trouble: KafkaFailure): void {
     const delayMs = Math.min(retryMs.max, (this.#retry?.delayMs ?? retryMs.first / 2) * 2)
     this.#retry = { delayMs, atMs: this.#parts.clock.monotonic() + delayMs }
+    this.#note(trouble)
+  }
+
+  // A coordinator that moves, or is made for the first group of all, is found again soon.
+  #note(trouble: KafkaFailure): void {
+    const now = this.#parts.clock.monotonic()
+    this.#troubledSinceMs ??= now
+    if (now - this.#troubledSinceMs < passingMs) return
     this.#trouble = trouble
     this.#raise()
+  }
+
+  #heard(): void {
+    this.#retry = undefined
+    this.#troubledSinceMs = undefined
+    this.#trouble = undefined
   }
 
   #mayAsk(): boolean {
@@ -282,7 +313,6 @@ export class KafkaCoordinator implements Coordinator {
   #throwTrouble({ request }: Membership): void {
     const trouble = this.#trouble
     if (trouble === undefined) return
-    this.#trouble = undefined
     throw toTailraceError(trouble, `group ${JSON.stringify(request.group)} cannot be asked`)
   }
 

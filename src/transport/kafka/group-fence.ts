@@ -1,5 +1,5 @@
-// Ends what a departed member left open: its transactions are aborted, and its producer refused from
-// then on, so that whoever takes its tasks need not wait for the transaction to time out.
+// Ends what a departed member left open: its transaction is aborted, and its producer refused from
+// then on, so that whoever takes its tasks need not wait for that transaction to time out.
 
 import type { Cluster } from './cluster.ts'
 import { initProducerIdV5 } from './library.ts'

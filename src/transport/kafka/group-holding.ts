@@ -39,6 +39,11 @@ export class GroupHolding {
     return this.#words !== undefined
   }
 
+  /** What the next answer tells before anything else. */
+  get hasLoss(): boolean {
+    return this.#isLossUntold
+  }
+
   get standing(): Standing {
     return this.#standing
   }

@@ -2,7 +2,7 @@
 
 import type { Cluster } from './cluster.ts'
 import { heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from './library.ts'
-import { kafka } from './protocol-failure.ts'
+import { failure, kafka } from './protocol-failure.ts'
 
 /** Kafka's type of group whose members group tools can read. */
 const protocolType = 'consumer'
@@ -145,4 +145,23 @@ export class KafkaGroupWire implements GroupWire {
     }
     return errorCode
   }
+}
+
+/** Takes a static member out in its absence: its tasks are free at once, not after its session. */
+export function evictMember(
+  cluster: Cluster,
+  { group, instanceId }: { readonly group: string; readonly instanceId: string }
+): Promise<number> {
+  return cluster.retry('evicting', async () => {
+    const link = await cluster.coordinator('group', group, 'control')
+    const reason = 'taken out by hand'
+    const answer = await link.call(leaveGroupV5.api, group, [
+      { memberId: '', groupInstanceId: instanceId, reason }
+    ])
+    const code = answer.errorCode || (answer.members[0]?.errorCode ?? 0)
+    const refused = failure(code, `group ${JSON.stringify(group)}`)
+    if (refused.isCoordinatorMoved) cluster.forgetCoordinator('group', group)
+    if (refused.isRetriable) throw refused
+    return code
+  })
 }
