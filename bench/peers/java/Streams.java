@@ -1,5 +1,7 @@
 // The workloads on Kafka Streams, as a user of it would write them. All settings come by
 // environment variables, the same for every peer: bench/kafka/candidates.ts sets them.
+import static org.apache.kafka.streams.CloseOptions.GroupMembershipOperation.LEAVE_GROUP;
+
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.ObjectWriter;
@@ -12,6 +14,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.CloseOptions;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
@@ -56,8 +59,10 @@ public final class Streams {
       error.printStackTrace();
       return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
     });
-    Runtime.getRuntime().addShutdownHook(
-        new Thread(() -> streams.close(Duration.ofSeconds(20))));
+    // Who stops leaves, or the next start of a measurement would wait for its session to end.
+    CloseOptions leaving = CloseOptions.groupMembershipOperation(LEAVE_GROUP)
+        .withTimeout(Duration.ofSeconds(20));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> streams.close(leaving)));
     Measured.endWithParent();
     streams.start();
   }
@@ -80,8 +85,6 @@ public final class Streams {
     if (!env("CACHE", "").isEmpty()) {
       settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, env("CACHE", ""));
     }
-    // A member that stops says so, or the next start of a measurement would wait for its session.
-    settings.put("internal.leave.group.on.close", true);
     return settings;
   }
 
