@@ -17,6 +17,8 @@ export interface LaneParts {
   readonly number: number
   readonly isReadCommitted: boolean
   readonly rack: string
+  /** For an answer, beyond the time that the broker may wait. */
+  readonly answerMsMax: number
 }
 
 export interface LaneRequest {
@@ -27,8 +29,6 @@ export interface LaneRequest {
   readonly isLongPoll: boolean
 }
 
-/** Beyond the time that the broker may wait. */
-const answerMsMax = 30_000
 const endMsMax = 1_000
 
 const gone = {
@@ -120,7 +120,7 @@ export class FetchLane {
 
   #send(link: Link, { bytesMax, waitMaxMs, wanted }: LaneRequest): Promise<Buffer> {
     const body = encodeFetch({ ...this.#head, waitMaxMs, bytesMax, ...this.session.ask(wanted) })
-    const timeoutMs = waitMaxMs + answerMsMax
+    const timeoutMs = waitMaxMs + this.#parts.answerMsMax
     return link.request(fetchKey, fetchVersion, [body], { timeoutMs })
   }
 

@@ -195,7 +195,7 @@ export class Reading implements TopicPartition {
       this.trouble.failed(this.#corrupt(), now)
       return 'refused'
     }
-    const failure = new KafkaFailure(answer.errorCode, placeOf(this))
+    const failure = new KafkaFailure(answer.errorCode, placeOf(this), { right: 'READ' })
     this.trouble.failed(failure, now)
     if (failure.isStaleMetadata) return 'leader'
     return failure.isRetriable ? 'again' : 'refused'

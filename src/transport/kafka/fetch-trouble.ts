@@ -5,7 +5,15 @@ import { KafkaFailure } from './protocol-failure.ts'
 
 const backOffMs = { first: 50, max: 1_000 } as const
 /** A leader that moves or a broker that restarts is over by then, and nobody need hear of it. */
-const quietMs = 5_000
+export const quietMs = 5_000
+
+/** What is to be said, and for how long it has been so. */
+export interface Due {
+  readonly error: unknown
+  readonly lastsMs: number
+  /** Waiting may mend it. */
+  readonly isPassing: boolean
+}
 
 export class FetchTrouble {
   #error: unknown
@@ -41,10 +49,11 @@ export class FetchTrouble {
   }
 
   /** What is to be said now; the same is said again only when it goes on for as long again. */
-  due(now: number): { readonly error: unknown; readonly lastsMs: number } | undefined {
+  due(now: number): Due | undefined {
     if (this.#count === 0 || now < this.#sayAt) return undefined
     this.#sayAt = now + quietMs
-    return { error: this.#error, lastsMs: now - this.#since }
+    const error = this.#error
+    return { error, lastsMs: now - this.#since, isPassing: isPassing(error) }
   }
 }
 

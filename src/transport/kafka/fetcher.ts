@@ -13,7 +13,7 @@ import type { Asked } from './fetch-reading.ts'
 import { atPlace, placeOf, Reading } from './fetch-reading.ts'
 import { FetchScout } from './fetch-scout.ts'
 import type { Wanted } from './fetch-session.ts'
-import type { FetchTrouble } from './fetch-trouble.ts'
+import { type FetchTrouble, quietMs } from './fetch-trouble.ts'
 import { useNativeChecksum } from './native-checksum.ts'
 import { toTailraceError } from './protocol-failure.ts'
 
@@ -32,6 +32,8 @@ export interface FetcherParts {
    * @default 2000
    */
   readonly pollMsMax?: number
+  /** For an answer, beyond the time that the broker may wait. @default 30000 */
+  readonly answerMsMax?: number
 }
 
 interface FetchLimits {
@@ -44,6 +46,7 @@ useNativeChecksum()
 
 const partitionBytesDefault = 1024 * 1024
 const pollMsDefault = 2_000
+const answerMsDefault = 30_000
 /** A part of an answer below this share of it is copied, so that it does not keep all of it. */
 const ownShare = 1 / 8
 
@@ -68,6 +71,7 @@ export class KafkaFetcher implements Fetcher {
   /** Those with something to hand out, in the order in which it came. */
   readonly #ready = new Set<Reading>()
   #bytesMax = 1
+  #quietUntil = 0
   #isFetching = false
   #isWoken = false
   #isOpen = true
@@ -248,6 +252,7 @@ export class KafkaFetcher implements Fetcher {
       numbers: lanesOf(this.#cluster),
       isReadCommitted: this.#isReadCommitted,
       rack: this.#parts.rack ?? '',
+      answerMsMax: this.#parts.answerMsMax ?? answerMsDefault,
       partitionBytesMax: this.#parts.partitionBytesMax ?? partitionBytesDefault,
       onAnswer: (lane, answer, asked) => this.#onAnswer(lane, answer, asked),
       onFailure: (asked) => this.#onFailure(asked)
@@ -331,13 +336,25 @@ export class KafkaFetcher implements Fetcher {
   }
 
   #throwDue(): void {
-    const now = this.#clock.monotonic()
     for (const reading of this.#readings.values()) {
-      if (!reading.isPaused) throwIfDue(reading.trouble, `${placeOf(reading)} cannot be read`, now)
+      if (!reading.isPaused) this.#throwIfDue(reading.trouble, `${placeOf(reading)} cannot be read`)
     }
     for (const [id, { trouble }] of this.#brokers) {
-      throwIfDue(trouble, `broker ${id} cannot be read from`, now)
+      this.#throwIfDue(trouble, `broker ${id} cannot be read from`)
     }
+  }
+
+  #throwIfDue(trouble: FetchTrouble, what: string): void {
+    const now = this.#clock.monotonic()
+    const due = trouble.due(now)
+    if (due === undefined) return
+    if (due.isPassing) {
+      // One broker that is gone is trouble for each partition that it led: once is enough.
+      if (now < this.#quietUntil) return
+      this.#quietUntil = now + quietMs
+    }
+    const lasts = due.lastsMs < 1_000 ? '' : ` for ${Math.round(due.lastsMs / 1_000)} s`
+    throw toTailraceError(due.error, `${what}${lasts}`)
   }
 }
 
@@ -345,13 +362,6 @@ function isWanting(reading: Reading, now: number): boolean {
   const { asked, isOutOfRange, isPaused, isReady, isSearching, trouble } = reading
   if (isPaused || isOutOfRange || isReady || isSearching || asked !== undefined) return false
   return !trouble.isWaiting(now)
-}
-
-function throwIfDue(trouble: FetchTrouble, what: string, now: number): void {
-  const due = trouble.due(now)
-  if (due === undefined) return
-  const lasts = due.lastsMs < 1_000 ? '' : ` for ${Math.round(due.lastsMs / 1_000)} s`
-  throw toTailraceError(due.error, `${what}${lasts}`)
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {
