@@ -86,7 +86,8 @@ async function consumeRows(
 ): Promise<readonly Row[]> {
   const input = await viewsFor(bench, bench.options.events ?? 12_000_000)
   const of = workload === 'W1' ? 'w1' : 'w2'
-  const all = variants(bench, workload === 'W1' ? forms : forms.slice(0, 2))
+  const measured = guarantee === 'at-least-once' ? 1 : workload === 'W2' ? 2 : forms.length
+  const all = variants(bench, forms.slice(0, measured))
   return turns(bench, { workload, guarantee, variants: all }, (candidate, round) =>
     consume(bench, candidate, { workload: of, guarantee, input, isChecked: round === 1 })
   )
