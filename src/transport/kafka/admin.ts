@@ -107,7 +107,7 @@ export class KafkaAdmin implements Admin {
         const code = answer.topics[0]?.partitions[0]?.errorCode ?? kafka.none
         if (code === kafka.none) return
         this.#cluster.outdated([topic])
-        throwIf(code, `deleting records`)
+        throwIf(code, `deleting records`, 'DELETE')
       })
     )
   }
@@ -126,7 +126,8 @@ export class KafkaAdmin implements Admin {
     }))
     const answer = await link.call(createTopicsV7.api, specs, requestMsMax, false)
     for (const { name, errorCode, errorMessage } of answer.topics) {
-      if (errorCode !== kafka.topicAlreadyExists) refuse(errorCode, `topic ${name}`, errorMessage)
+      if (errorCode === kafka.topicAlreadyExists) continue
+      refuse(errorCode, `topic ${name}`, { said: errorMessage, right: 'CREATE' })
     }
   }
 
@@ -136,7 +137,7 @@ export class KafkaAdmin implements Admin {
     const answer = await link.call(deleteTopicsV6.api, wanted, requestMsMax)
     for (const { name, errorCode, errorMessage } of answer.responses) {
       if (errorCode === kafka.unknownTopicOrPartition) continue
-      refuse(errorCode, `topic ${name}`, errorMessage)
+      refuse(errorCode, `topic ${name}`, { said: errorMessage, right: 'DELETE' })
     }
   }
 
@@ -165,7 +166,8 @@ export class KafkaAdmin implements Admin {
     const settings = new Map(
       results.map(({ resourceName, errorCode, errorMessage, configs }) => {
         if (errorCode !== kafka.unknownTopicOrPartition) {
-          refuse(errorCode, `topic ${resourceName}`, errorMessage)
+          const right = 'DESCRIBE_CONFIGS'
+          refuse(errorCode, `topic ${resourceName}`, { said: errorMessage, right })
         }
         return [resourceName, settingsOf(configs)]
       })
@@ -195,8 +197,17 @@ function isThere({ name, errorCode, isInternal }: MetadataTopic, wasNamed: boole
   return true
 }
 
-function refuse(code: number, what: string, said: string | null | undefined): void {
+interface Refusal {
+  /** The broker's own words. */
+  readonly said: string | null | undefined
+  readonly right: string
+}
+
+function refuse(code: number, what: string, { right, said }: Refusal): void {
   if (code === kafka.none) return
-  const reason = said === null || said === undefined ? {} : { reason: said.replace(/\.$/, '') }
-  throw new KafkaFailure(code, what, reason)
+  const hasReason = said !== null && said !== undefined && said !== ''
+  throw new KafkaFailure(code, what, {
+    right,
+    ...(hasReason && { reason: said.replace(/\.$/, '') })
+  })
 }

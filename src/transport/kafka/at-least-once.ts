@@ -153,7 +153,7 @@ export class AtLeastOnceProducer implements TransactionalProducer {
       // Whoever is a member of a group that is no more has been left out of it.
       const isMember = offsets.member !== undefined
       for (const { code } of decodePartitionCodes(answer)) {
-        throwIf(isMember && code === groupIdNotFound ? unknownMemberId : code, what)
+        throwIf(isMember && code === groupIdNotFound ? unknownMemberId : code, what, 'READ')
       }
     })
   }

@@ -10,7 +10,8 @@ import { KafkaFailure, toTailraceError } from './protocol-failure.ts'
 export function refusalOf(answer: ProduceAnswer, batch: ProduceBatch): KafkaFailure {
   const [first] = answer.recordErrors
   const reason = first?.message ?? answer.message
-  return new KafkaFailure(answer.code, placeOf(batch), reason === null ? {} : { reason })
+  const details = { right: 'WRITE', ...(reason !== null && { reason }) }
+  return new KafkaFailure(answer.code, placeOf(batch), details)
 }
 
 /** Says how large the record is, and how large it may be where that is known. */

@@ -89,6 +89,25 @@ export interface FailureDetails {
   readonly cause?: unknown
   readonly reason?: string
   readonly hint?: string | undefined
+  /** What a user must be allowed for this, in the words of Kafka's ACLs. */
+  readonly right?: string | undefined
+}
+
+/** Of what a right is, and the one that was lacking where nobody says otherwise. */
+const resources: ReadonlyMap<number, { readonly name: string; readonly right: string }> = new Map([
+  [kafka.topicAuthorizationFailed, { name: 'the topic', right: 'DESCRIBE' }],
+  [kafka.groupAuthorizationFailed, { name: 'the group', right: 'READ' }],
+  [kafka.clusterAuthorizationFailed, { name: 'the cluster', right: 'IDEMPOTENT_WRITE' }],
+  [
+    kafka.transactionalIdAuthorizationFailed,
+    { name: 'the transactional ids that begin with the id of the app', right: 'WRITE' }
+  ]
+])
+
+function rightHint(code: number, right: string | undefined): string | undefined {
+  const resource = resources.get(code)
+  if (resource === undefined) return undefined
+  return `Give this user the right ${right ?? resource.right} on ${resource.name}, by an ACL.`
 }
 
 /** One refused or lost request. Inside the transport only: `toTailraceError` ends its way. */
@@ -112,7 +131,7 @@ export class KafkaFailure extends Error {
     this.codeName = id
     this.reason = reason
     this.isRetriable = isRetriable
-    this.hint = options.hint
+    this.hint = options.hint ?? rightHint(code, options.right)
   }
 
   /** Leaders are elsewhere than the metadata says: ask for it anew before the next attempt. */
@@ -143,9 +162,9 @@ export function failure(code: number, what: string): KafkaFailure {
   return new KafkaFailure(code, what)
 }
 
-/** Throws for an error code; 0 passes. */
-export function throwIf(code: number, what: string): void {
-  if (code !== kafka.none) throw new KafkaFailure(code, what)
+/** Throws for an error code; 0 passes. `right` is what a user needs for what was asked. */
+export function throwIf(code: number, what: string, right?: string): void {
+  if (code !== kafka.none) throw new KafkaFailure(code, what, { right })
 }
 
 const codes: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
