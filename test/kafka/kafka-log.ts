@@ -1,0 +1,38 @@
+// Kafka as tests of whole apps have it: names of their own on a broker, workers, and what they left.
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import type { AppOptions } from 'tailrace'
+import { createKafkaTransport } from '../../src/transport/kafka/index.ts'
+import { AppLog } from '../runtime/app-log.ts'
+import { ownName } from './member.ts'
+
+export class KafkaLog extends AppLog {
+  /** Of the app; names of topics that begin with it are no other test's. */
+  readonly id: string
+
+  private constructor(directory: string, url: string, options: Partial<AppOptions>) {
+    const id = options.id ?? ownName('app')
+    const transport = createKafkaTransport({ url })
+    super({ directory, transport, options: { broker: url, sessionTimeout: '6s', ...options, id } })
+    this.id = id
+  }
+
+  /** `url` is the way in of the test itself; `options` may name another for the apps. */
+  static async open(
+    t: TestContext,
+    url: string,
+    options: Partial<AppOptions> = {}
+  ): Promise<KafkaLog> {
+    const log = new KafkaLog(await mkdtemp(join(tmpdir(), 'tailrace-kafka-app-')), url, options)
+    t.after(() => log.close())
+    await log.transport.open()
+    return log
+  }
+
+  /** A name that belongs to this test. */
+  name(title: string): string {
+    return `${this.id}-${title}`
+  }
+}
