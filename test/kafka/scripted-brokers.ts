@@ -88,7 +88,7 @@ export class ScriptedBrokers implements ProduceCluster {
   /** How long one request takes. */
   latencyMs = 1
   /** Answers every request that is not a Produce. */
-  answerOther: (asked: Asked) => Buffer = (asked) => {
+  answerOther: (asked: Asked, code: number) => Buffer = (asked) => {
     throw new Error(`request ${asked.key} was not expected`)
   }
   readonly features = new Map([['transaction.version', 2]])
@@ -153,7 +153,7 @@ export class ScriptedBrokers implements ProduceCluster {
   }
 
   answer(asked: Asked, code: number): Buffer {
-    return asked.key === 0 ? this.#produce(asked, code) : this.answerOther(asked)
+    return asked.key === 0 ? this.#produce(asked, code) : this.answerOther(asked, code)
   }
 
   #produce({ body, broker }: Asked, code: number): Buffer {

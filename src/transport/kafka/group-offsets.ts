@@ -17,6 +17,7 @@ export function groupOffsets(commits: readonly TaskCommit[]): readonly GroupOffs
   const groups = new Map<string, { commit: TaskCommit; offsets: CommittedOffset[] }>()
   for (const commit of commits) {
     const { group, member } = commit
+    if (commit.offsets.length === 0) continue
     const name = JSON.stringify([group, member?.memberId, member?.generation])
     const known = groups.get(name)
     if (known === undefined) groups.set(name, { commit, offsets: [...commit.offsets] })

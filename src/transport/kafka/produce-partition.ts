@@ -174,12 +174,12 @@ export class PartitionSendQueue {
   }
 
   /** Takes out what was never sent and what would go again. */
-  drop(): { readonly batches: readonly ProduceBatch[]; readonly isSequenceLost: boolean } {
+  drop(): readonly ProduceBatch[] {
     this.close()
     const batches = [...this.#failed, ...this.#waiting]
     this.#failed = []
     this.#waiting = []
-    return { batches, isSequenceLost: batches.some((batch) => batch.isStamped) }
+    return batches
   }
 
   #land(batch: ProduceBatch): void {

@@ -109,9 +109,7 @@ export class ProduceSender {
   drop(error: TailraceError): void {
     this.#dropped = error
     for (const queue of this.#accumulator.queues) {
-      const { batches, isSequenceLost } = queue.drop()
-      if (isSequenceLost) this.#isSequenceLost = true
-      for (const batch of batches) this.#reject({ queue, batch }, error)
+      for (const batch of queue.drop()) this.#reject({ queue, batch }, error)
     }
   }
 
@@ -203,8 +201,7 @@ export class ProduceSender {
 
   #giveUp(queue: PartitionSendQueue, error: unknown): void {
     queue.isAway = false
-    for (const batch of queue.drop().batches)
-      this.#reject({ queue, batch }, rejection(batch, error))
+    for (const batch of queue.drop()) this.#reject({ queue, batch }, rejection(batch, error))
   }
 
   #renew(queue: PartitionSendQueue): void {
@@ -332,7 +329,6 @@ export class ProduceSender {
   #again({ queue, batch }: SentBatch, error: KafkaFailure, isRestart: boolean): void {
     if (this.#dropped !== undefined) {
       queue.rejected(batch)
-      this.#isSequenceLost = true
       this.#reject({ queue, batch }, this.#dropped)
       return
     }
@@ -354,6 +350,7 @@ export class ProduceSender {
   }
 
   #reject(sent: SentBatch, error: TailraceError): void {
+    if (sent.batch.isStamped) this.#isSequenceLost = true
     this.#accumulator.reject(sent.batch, error)
     this.#parts.onRejected?.(sent, error)
   }

@@ -17,7 +17,7 @@ import type { ProduceCluster } from './produce-cluster.ts'
 import type { PartitionSendQueue } from './produce-partition.ts'
 import { type ProduceLimits, ProduceSender, produceLimits } from './produce-sender.ts'
 import { closedError } from './producer.ts'
-import { toTailraceError } from './protocol-failure.ts'
+import { KafkaFailure, toTailraceError } from './protocol-failure.ts'
 import { TransactionAdmission } from './transaction-admission.ts'
 import { TransactionCoordinator } from './transaction-coordinator.ts'
 
@@ -58,8 +58,7 @@ export async function openTransactional(parts: TransactionParts): Promise<Transa
   try {
     await coordinator.open()
   } catch (error) {
-    const what = `the transactional producer ${JSON.stringify(transactionalId)} cannot be opened`
-    throw toTailraceError(error, what, { isDefinite: true })
+    throw openingError(error, parts)
   }
   return new KafkaTransaction(parts, coordinator)
 }
@@ -251,6 +250,25 @@ class KafkaTransaction implements TransactionalProducer {
     if (this.#state === 'over' && this.#overBy !== undefined) throw this.#overBy
     invariant(this.#state === state, `a transaction was ${what} while it is ${this.#state}`)
   }
+}
+
+const invalidTransactionTimeout = 50
+
+function openingError(error: unknown, parts: TransactionParts): TailraceError {
+  const { transactionTimeoutMs, transactionalId } = parts
+  const what = `the transactional producer ${JSON.stringify(transactionalId)} cannot be opened`
+  if (!(error instanceof KafkaFailure) || error.code !== invalidTransactionTimeout) {
+    return toTailraceError(error, what, { isDefinite: true })
+  }
+  return new TailraceError(
+    'TAILRACE_TRANSPORT_REFUSED',
+    `${what}: its transactions may take ${transactionTimeoutMs} ms, more than the brokers allow`,
+    {
+      hint: 'Lower `stallTimeout`, or raise `transaction.max.timeout.ms` of the brokers.',
+      cause: error,
+      isDefinite: true
+    }
+  )
 }
 
 async function settledFailures(work: readonly Promise<unknown>[]): Promise<readonly unknown[]> {
