@@ -16,7 +16,8 @@ export interface LaneParts {
   /** Names this lane's connection among all of the cluster. */
   readonly number: number
   readonly isReadCommitted: boolean
-  readonly rack: string
+  /** Where this process is, for the next request. */
+  readonly rackNow: () => string
   /** For an answer, beyond the time that the broker may wait. */
   readonly answerMsMax: number
 }
@@ -104,8 +105,8 @@ export class FetchLane {
   }
 
   get #head(): { readonly isReadCommitted: boolean; readonly rack: string } {
-    const { isReadCommitted, rack } = this.#parts
-    return { isReadCommitted, rack }
+    const { isReadCommitted, rackNow } = this.#parts
+    return { isReadCommitted, rack: rackNow() }
   }
 
   async #open(): Promise<Link> {

@@ -47,6 +47,8 @@ useNativeChecksum()
 const partitionBytesDefault = 1024 * 1024
 const pollMsDefault = 2_000
 const answerMsDefault = 30_000
+/** For so long only leaders are read from, after a replica could not be. */
+const leadersMs = 30_000
 /** A part of an answer below this share of it is copied, so that it does not keep all of it. */
 const ownShare = 1 / 8
 
@@ -72,6 +74,7 @@ export class KafkaFetcher implements Fetcher {
   readonly #ready = new Set<Reading>()
   #bytesMax = 1
   #quietUntil = 0
+  #leadersUntil = 0
   #isFetching = false
   #isWoken = false
   #isOpen = true
@@ -251,7 +254,7 @@ export class KafkaFetcher implements Fetcher {
       broker: id,
       numbers: lanesOf(this.#cluster),
       isReadCommitted: this.#isReadCommitted,
-      rack: this.#parts.rack ?? '',
+      rackNow: () => this.#rackNow(),
       answerMsMax: this.#parts.answerMsMax ?? answerMsDefault,
       partitionBytesMax: this.#parts.partitionBytesMax ?? partitionBytesDefault,
       onAnswer: (lane, answer, asked) => this.#onAnswer(lane, answer, asked),
@@ -325,9 +328,15 @@ export class KafkaFetcher implements Fetcher {
       if (owner.reading.asked !== owner) continue
       owner.reading.asked = undefined
       if (!owner.reading.leaveReplica()) topics.add(owner.reading.topic)
+      else this.#leadersUntil = this.#clock.monotonic() + leadersMs
     }
     this.#cluster.outdated([...topics])
     this.#wakeFetch?.()
+  }
+
+  /** A leader names a replica that is gone until it knows better: for a while it is not asked. */
+  #rackNow(): string {
+    return this.#clock.monotonic() < this.#leadersUntil ? '' : (this.#parts.rack ?? '')
   }
 
   #onNews(reading: Reading): void {
