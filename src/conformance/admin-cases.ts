@@ -1,9 +1,10 @@
 // Conformance of topics: descriptions, ranges, deletion, retention and compaction.
 
 import assert from 'node:assert/strict'
+import type { TopicPartition } from '../port/transport.ts'
 import { ownedTask, sendTogether } from './owned-task.ts'
 import type { Case } from './suite.ts'
-import type { TransportScene } from './transport-scene.ts'
+import type { ReadRecord, TransportScene } from './transport-scene.ts'
 import { nextChunk, record, rejectsWith } from './transport-scene.ts'
 
 export const adminCases: readonly Case<TransportScene>[] = [
@@ -142,7 +143,8 @@ export const adminCases: readonly Case<TransportScene>[] = [
       await scene.transport.admin().deleteRecords(at, 2)
       assert.deepEqual(await scene.values(at), ['1000', '2000'])
       assert.equal(await scene.transport.admin().offsetAt(at, 1_500), 3)
-      assert.equal(await scene.transport.admin().offsetAt(at, 2_001), 4)
+      const { end } = await scene.range(at)
+      assert.equal(await scene.transport.admin().offsetAt(at, 2_001), end)
     }
   },
   {
@@ -174,9 +176,10 @@ export const adminCases: readonly Case<TransportScene>[] = [
       const now = scene.clock.now()
       const old = { value: 'old', timestamp: now - 7_200_000 }
       await scene.sendAll([record(at, old), record(at, old)])
-      await scene.transport.admin().maintain()
+      const isGone = async (): Promise<boolean> => (await scene.range(at)).start === 2
+      await scene.maintain(isGone)
       await scene.sendAll([record(at, { value: 'young', timestamp: now })])
-      await scene.transport.admin().maintain()
+      await scene.maintain(isGone)
       const records = await scene.read(at)
       assert.deepEqual(
         records.map(({ offset, value }) => [offset, value]),
@@ -210,17 +213,12 @@ export const adminCases: readonly Case<TransportScene>[] = [
           )
       }
       await scene.sendAll([record(at, { key: 'b', value: 'b5' })])
+      const before = await scene.read(at)
       await sealAndCompact(scene, at)
       const records = (await scene.read(at)).filter(({ key }) => key !== 'seal')
-      assert.ok(records.length < 16, `nothing was compacted: ${records.length} records`)
-      assert.deepEqual(
-        records.slice(-3).map(({ offset, value }) => [offset, value]),
-        [
-          [12, 'a4'],
-          [14, 'c4'],
-          [15, 'b5']
-        ]
-      )
+      assert.ok(records.length < before.length, `nothing was compacted: ${records.length} records`)
+      const last = ['a4', 'c4', 'b5'].map((value) => before.findLast((one) => one.value === value))
+      assert.deepEqual(records.slice(-3), last)
       assert.equal((await scene.range(at)).start, 0)
     }
   },
@@ -261,15 +259,16 @@ export const adminCases: readonly Case<TransportScene>[] = [
       const topic = await compactedTopic(scene, { 'delete.retention.ms': '0' })
       const kept = { topic: await compactedTopic(scene), partition: 0 }
       const at = { topic, partition: 0 }
+      const rest = async (partition: typeof at): Promise<(string | null)[]> =>
+        (await scene.read(partition)).filter(({ key }) => key === 'k').map(({ value }) => value)
       for (const partition of [at, kept]) {
         await scene.sendAll([record(partition, { key: 'k', value: 'v' })])
         await scene.sendAll([record(partition, { key: 'k', value: null })])
         await sealAndCompact(scene, partition)
         await scene.pause(20)
-        await sealAndCompact(scene, partition)
+        const left = partition === at ? 0 : 1
+        await sealAndCompact(scene, partition, async () => (await rest(partition)).length === left)
       }
-      const rest = async (partition: typeof at): Promise<unknown> =>
-        (await scene.read(partition)).filter(({ key }) => key === 'k').map(({ value }) => value)
       assert.deepEqual(await rest(kept), [null])
       assert.deepEqual(await rest(at), [])
     }
@@ -287,8 +286,16 @@ function compactedTopic(
 /** What is written to last may be left alone by compaction, so something else is written last. */
 async function sealAndCompact(
   scene: TransportScene,
-  at: { readonly topic: string; readonly partition: number }
+  at: TopicPartition,
+  isDone: () => Promise<boolean> = async () => hasOneOfEach(await scene.read(at))
 ): Promise<void> {
-  await scene.sendAll([record(at, { key: 'seal', value: 'seal' })])
-  await scene.transport.admin().maintain()
+  // A segment that is to be compacted must be old enough to be left behind.
+  if (scene.features.maintainsItself === true) await scene.pause(200)
+  await scene.sendAll([record(at, { key: 'seal', value: 'seal', timestamp: scene.clock.now() })])
+  await scene.maintain(isDone)
+}
+
+function hasOneOfEach(records: readonly ReadRecord[]): boolean {
+  const keys = records.map(({ key }) => key).filter((key) => key !== 'seal')
+  return new Set(keys).size === keys.length
 }

@@ -76,6 +76,8 @@ export const fetchLimits: { readonly bytesMax: number; readonly waitMaxMs: numbe
   waitMaxMs: 1_000
 }
 
+const maintenanceMsMax = 40_000
+
 export class TransportScene {
   readonly clock: Clock
   readonly features: ConformanceFeatures
@@ -167,6 +169,30 @@ export class TransportScene {
     const [range] = await this.transport.admin().ranges([partition])
     assert.ok(range !== undefined)
     return { start: range.start, end: range.end, epoch: range.leaderEpoch }
+  }
+
+  /** Nothing of what is there can be read by those who read committed records. */
+  async assertUnreadable(partition: TopicPartition): Promise<void> {
+    const fetcher = await this.transport.fetcher()
+    fetcher.add([{ ...partition, offset: 0 }])
+    // The first answer says that there is nothing, the second waits for something.
+    for (let i = 0; i < 2; i++) {
+      for (const chunk of await fetcher.fetch({ ...fetchLimits, waitMaxMs: 50 })) {
+        assert.deepEqual(recordsOf(chunk, 0), [])
+      }
+    }
+    await fetcher.close()
+  }
+
+  /** Lets the log delete and compact; one that does so in its own time is waited for. */
+  async maintain(isDone: () => Promise<boolean>): Promise<void> {
+    await this.transport.admin().maintain()
+    if (this.features.maintainsItself !== true) return
+    const until = this.clock.monotonic() + maintenanceMsMax
+    while (!(await isDone())) {
+      assert.ok(this.clock.monotonic() < until, 'the log did not do its housekeeping')
+      await this.pause(50)
+    }
   }
 
   /** The committed offset of one partition, or undefined. */

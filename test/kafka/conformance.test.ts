@@ -19,7 +19,9 @@ function broker(): Promise<KafkaCluster> {
       'log.retention.check.interval.ms': '300',
       'log.cleaner.backoff.ms': '200',
       'log.segment.delete.delay.ms': '100',
-      'log.initial.task.delay.ms': '100'
+      'log.initial.task.delay.ms': '100',
+      // Kafka's own limit is a mebibyte for a batch and its head; the suite sends one in a record.
+      'message.max.bytes': '4194304'
     }
   })
   return starting
@@ -31,6 +33,12 @@ after(async () => {
 
 transportConformance({
   name: 'kafka',
+  skip: [
+    {
+      test: 'only the fenced task is left out of a transaction, and it is named',
+      reason: 'Kafka knows members and generations, not tasks: it refuses a transaction as a whole'
+    }
+  ],
   features: {
     sessionTimeoutMs: 1_500,
     hasMarkers: true,
