@@ -37,7 +37,9 @@ export class CommitLease {
     while (!this.tryTake()) {
       const leftMs = until - this.#clock.monotonic()
       if (leftMs <= 0) {
-        Atomics.store(this.#cells, cell.committing, 1)
+        // What a blocked loop has not been told yet is read in this turn.
+        await this.#clock.turn()
+        if (!this.tryTake()) Atomics.store(this.#cells, cell.committing, 1)
         return
       }
       await this.#untilChanged(leftMs)

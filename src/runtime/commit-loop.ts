@@ -12,6 +12,7 @@ import { isBeyondEvents } from './policy.ts'
 import { Sender } from './sender.ts'
 import type { TaskSet } from './task-set.ts'
 import { Upkeep } from './upkeep.ts'
+import { within } from './within.ts'
 
 export interface CommitLoopParts extends Omit<CommitParts, 'member' | 'within'> {
   readonly transport: Transport
@@ -120,10 +121,14 @@ export class CommitLoop {
     const isDue = set.committable.some(hasProgress)
     if (isDue && !lease.tryTake()) await lease.take(this.#parts.timeoutMs)
     try {
-      const within = <T>(work: Promise<T>): Promise<T> =>
+      const ending = <T>(work: Promise<T>): Promise<T> =>
         this.#within(work).finally(() => lease.release())
       const { member } = set
-      const lost = await commitTasks(set.committable, sender, { ...this.#parts, member, within })
+      const lost = await commitTasks(set.committable, sender, {
+        ...this.#parts,
+        member,
+        within: ending
+      })
       for (const task of lost) this.#drop(task, set)
       // One that had nothing to commit proves nothing: tasks may still be on their way back.
       if (counters.commits > commitsBefore) this.#restartsInARow = 0
@@ -151,24 +156,14 @@ export class CommitLoop {
     set.drop(task)
   }
 
-  async #within<T>(work: Promise<T>): Promise<T> {
+  #within<T>(work: Promise<T>): Promise<T> {
     const { clock, timeoutMs } = this.#parts
-    let cancel = (): void => undefined
-    const late = new Promise<never>((_, reject) => {
-      cancel = clock.schedule(timeoutMs, () => {
-        reject(
-          new TailraceError(
-            'TAILRACE_TRANSPORT_UNAVAILABLE',
-            `a commit did not end within commitTimeout (${timeoutMs} ms)`
-          )
-        )
-      })
-    })
-    try {
-      return await Promise.race([work, late])
-    } finally {
-      cancel()
-    }
+    const late = (): TailraceError =>
+      new TailraceError(
+        'TAILRACE_TRANSPORT_UNAVAILABLE',
+        `a commit did not end within commitTimeout (${timeoutMs} ms)`
+      )
+    return within(work, { clock, limitMs: timeoutMs, late })
   }
 
   async #restart(error: unknown, set: TaskSet): Promise<void> {
