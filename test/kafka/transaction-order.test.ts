@@ -257,7 +257,7 @@ for (const versionMax of [1, 2]) {
       await clock.settle(producer.close())
     })
 
-    test('an end whose answers are lost is not definite, also when it is refused later', async () => {
+    test('an end whose answers are lost is not definite, also if refused later', async () => {
       for (const then of ['lose-answer', 90] as const) {
         const all = await scene(versionMax)
         const { clock, producer } = all

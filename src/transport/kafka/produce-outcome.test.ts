@@ -1,3 +1,4 @@
+// Every code that a producer tells apart.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Asked, type Outcome, outcomeOf } from './produce-outcome.ts'

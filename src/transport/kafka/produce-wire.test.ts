@@ -1,3 +1,4 @@
+// Fields of messages, written and read again, whole and cut off.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WireReader, WireWriter } from './produce-wire.ts'
