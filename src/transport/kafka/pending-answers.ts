@@ -20,6 +20,8 @@ const lastCorrelation = 0x7fffffff
 
 /** A timer that fires later than this says that the loop was blocked. */
 const lateMsMin = 20
+/** Who could neither write nor read for long needs no longer than this to catch up. */
+const forgivenMsMax = 1_000
 
 export class PendingAnswers {
   readonly #clock: Clock
@@ -72,10 +74,15 @@ export class PendingAnswers {
     this.#cancelSweep = this.#clock.schedule(delayMs, () => void this.#sweep())
   }
 
+  #extend(forgivenMs: number): void {
+    const least = this.#clock.monotonic() + forgivenMs
+    for (const one of this.#waiting.values()) one.deadline = Math.max(one.deadline, least)
+  }
+
   /** After a blocked loop timers fire before sockets are read: read first, and count the delay. */
   async #sweep(): Promise<void> {
     const lateMs = this.#clock.monotonic() - this.#sweepDue
-    if (lateMs > lateMsMin) for (const one of this.#waiting.values()) one.deadline += lateMs
+    if (lateMs > lateMsMin) this.#extend(Math.min(lateMs, forgivenMsMax))
     await this.#clock.turn()
     if (this.#sweepDue === Number.NEGATIVE_INFINITY) return
     this.#sweepDue = Number.POSITIVE_INFINITY
