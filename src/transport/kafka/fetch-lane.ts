@@ -40,7 +40,7 @@ const gone = {
 const sessionErrors: ReadonlySet<number> = new Set(Object.values(gone))
 
 export class FetchLane {
-  readonly session = new FetchSession<Asked>()
+  readonly session: FetchSession<Asked> = new FetchSession<Asked>()
   readonly #parts: LaneParts
   #link: Link | undefined
   #request: LaneRequest | undefined
