@@ -1,7 +1,7 @@
 // A process of its own that writes the page views, so that no worker shares its heap.
 import { murmur2Partitioner } from '../src/core/partitioner.ts'
-import { createTopics, inputTopic, openLog } from './log.ts'
-import { pageName, partitions, viewsOf, viewText } from './page-views.ts'
+import { createTopics, openLog } from './log.ts'
+import { inputTopic, pageName, partitions, viewsOf, viewText } from './page-views.ts'
 
 const transactionBytes = 3 << 20
 

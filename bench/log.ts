@@ -8,8 +8,6 @@ import { realClock } from '../src/runtime/real-clock.ts'
 import { createEmbeddedTransport } from '../src/transport/embedded/index.ts'
 import { partitions } from './page-views.ts'
 
-export const inputTopic = 'page_views'
-
 /** Work in a directory that is gone afterwards. */
 export async function withDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'tailrace-bench-'))

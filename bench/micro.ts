@@ -21,9 +21,9 @@ import { buildTask, type OpeningParts } from '../src/runtime/task-opening.ts'
 import { createMemoryStore } from '../src/store/memory.ts'
 import { MemoryBroker } from '../src/transport/memory/broker.ts'
 import { createMemoryTransport } from '../src/transport/memory/index.ts'
-import { inputTopic } from './log.ts'
+
 import type { BenchOptions } from './options.ts'
-import { pageName, viewsOf, viewText, windowMs } from './page-views.ts'
+import { inputTopic, pageName, viewsOf, viewText, windowMs } from './page-views.ts'
 import type { Figures, Row } from './report.ts'
 
 const eventsDefault = 200_000

@@ -1,5 +1,6 @@
 // The page views of the comparison: the same from the same number, in the form the peers read.
-import { murmur2Partitioner } from '../src/core/partitioner.ts'
+
+export const inputTopic = 'page_views'
 
 // The peers' numbers: pages log-uniform over 100,000, users uniform over 50,000.
 const pageCount = 100_000
@@ -80,24 +81,15 @@ export function countByMinute(load: Load, from: number): Map<number, Map<string,
   return windows
 }
 
-/** As many pages as views, all in the first minute, and `extra` more of one page a partition. */
+/** As many pages as views, all in the first minute, and some pages so often once more. */
 export function countDistinct(
   { base, events }: Load,
-  extra: number
+  more: { readonly pages: readonly string[]; readonly times: number }
 ): Map<number, Map<string, number>> {
-  const pages = new Map<string, number>()
-  for (let page = 0; page < events; page++) pages.set(pageName(page), 1)
-  for (let partition = 0; partition < partitions; partition++) {
-    const name = firstPageOf(partition)
-    if (extra > 0) pages.set(name, (pages.get(name) ?? 0) + extra)
-  }
-  return new Map([[base, pages]])
-}
-
-function firstPageOf(partition: number): string {
-  let page = 0
-  while (murmur2Partitioner.partition(Buffer.from(pageName(page)), partitions) !== partition) page++
-  return pageName(page)
+  const counts = new Map<string, number>()
+  for (let page = 0; page < events; page++) counts.set(pageName(page), 1)
+  for (const page of more.pages) counts.set(page, (counts.get(page) ?? 0) + more.times)
+  return new Map([[base, counts]])
 }
 
 function mulberry32(seed: number): () => number {

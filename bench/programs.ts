@@ -1,8 +1,7 @@
 // The apps that are measured: what the peers run, written as a user of Tailrace would.
 import { type App, createApp, tumbling } from 'tailrace'
 import { z } from 'zod'
-import { inputTopic } from './log.ts'
-import { partitions, windowMs } from './page-views.ts'
+import { inputTopic, partitions, windowMs } from './page-views.ts'
 
 /** What a worker process is asked to run. */
 export interface Job {

@@ -11,12 +11,15 @@ import { type Assignment, type Candidate, envOf, peer } from './candidates.ts'
 import { Desk, type Input } from './desk.ts'
 import { type Java, prepareJava } from './java.ts'
 import { LineProcess } from './line-process.ts'
+import { buildProduct } from './product.ts'
 
 export interface KafkaBench {
   readonly options: KafkaOptions
   readonly broker: Broker
   readonly desk: Desk
   readonly java: Java
+  /** Our own worker, in a package that was compiled for this run. */
+  readonly worker: string
   readonly directory: string
   /** All topics and groups of this run begin so. */
   readonly prefix: string
@@ -30,12 +33,13 @@ export async function withKafka<T>(
 ): Promise<T> {
   return withDirectory(async (directory) => {
     const java = await prepareJava(directory)
+    const worker = await buildProduct(directory)
     const peers = options.peers.flatMap((name) => present(name, java))
     const broker = await openBroker()
     const desk = new Desk(java.command('Desk', { heap: '3g' }), broker.address)
     const prefix = `bench-${randomBytes(4).toString('hex')}-`
     try {
-      return await work({ options, broker, desk, java, directory, prefix, peers })
+      return await work({ options, broker, desk, java, worker, directory, prefix, peers })
     } finally {
       await desk.delete(prefix).catch((error: unknown) => console.error(String(error)))
       await desk.close()

@@ -3,7 +3,6 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Guarantee } from '../options.ts'
 import type { Java } from './java.ts'
 
@@ -50,16 +49,17 @@ export function envOf(assignment: Assignment, broker: string): Record<string, st
   }
 }
 
-const worker = fileURLToPath(new URL('worker.ts', import.meta.url))
-
-/** Tailrace, from this repository. */
-export function ours({ commitMs, form }: Form, profile: string | undefined): Candidate {
+/** Tailrace; `worker` is where `buildProduct` has put it. */
+export function ours(
+  { commitMs, form }: Form,
+  { profile, worker }: { readonly profile: string | undefined; readonly worker: string }
+): Candidate {
   const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
   return {
     name: 'ours',
     isOurs: true,
     isStreams: false,
-    command: [process.execPath, ...process.execArgv, ...flags, worker],
+    command: [process.execPath, ...flags, worker],
     env: { FORM: form, COMMIT_MS: String(commitMs) }
   }
 }

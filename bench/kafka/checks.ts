@@ -1,5 +1,7 @@
 // Whether the table of a worker is the fold of its input: ours is asked itself, the one of Kafka
 // Streams is read from its changelog; of other peers nothing is known.
+import { murmur2Partitioner } from '../../src/core/partitioner.ts'
+import { pageName, partitions } from '../page-views.ts'
 import type { KafkaBench } from './bench.ts'
 import type { Assignment, Candidate } from './candidates.ts'
 import type { Input } from './desk.ts'
@@ -24,7 +26,19 @@ export async function tableProblems(
   }
   if (!candidate.isOurs) return []
   const { base, events, isDistinct } = input
-  worker.write(JSON.stringify({ base, events, isDistinct, extra } satisfies Expectation))
+  const more = { pages: extra === 0 ? [] : onePageEach(), times: extra }
+  worker.write(JSON.stringify({ base, events, isDistinct, more } satisfies Expectation))
   const { problems } = await worker.event('checked')
   return problems as readonly string[]
+}
+
+/** The first page of each partition: what the desk writes when all of them are to have work. */
+function onePageEach(): string[] {
+  const pages = new Map<number, string>()
+  for (let page = 0; pages.size < partitions; page++) {
+    const name = pageName(page)
+    const partition = murmur2Partitioner.partition(Buffer.from(name), partitions)
+    if (!pages.has(partition)) pages.set(partition, name)
+  }
+  return [...pages.values()]
 }

@@ -69,12 +69,12 @@ const forms: readonly Form[] = [
   { form: 'loop', commitMs: 100 }
 ]
 
-function variants({ options }: KafkaBench, all: readonly Form[]): readonly Named[] {
+function variants({ options, worker }: KafkaBench, all: readonly Form[]): readonly Named[] {
   if (options.isPeersOnly) return []
   return all
     .map((one) => ({
       name: `${one.form}, commit ${one.commitMs} ms`,
-      candidate: ours(one, options.profile)
+      candidate: ours(one, { profile: options.profile, worker })
     }))
     .filter(({ name }) => name.includes(options.only))
 }

@@ -9,8 +9,8 @@ import { problemsOf } from '../table-check.ts'
 /** The input whose fold the table must be. */
 export interface Expectation extends Load {
   readonly isDistinct: boolean
-  /** How often one view more went into each partition. */
-  readonly extra: number
+  /** These pages were viewed so often once more. */
+  readonly more: { readonly pages: readonly string[]; readonly times: number }
 }
 
 const env = (name: string): string => process.env[name] ?? ''
@@ -54,8 +54,8 @@ process.once('SIGTERM', () => {
   void worker.stop().then(() => process.exit())
 })
 
-async function check({ extra, isDistinct, ...load }: Expectation): Promise<void> {
-  const expected = isDistinct ? countDistinct(load, extra) : countByMinute(load, 0)
+async function check({ isDistinct, more, ...load }: Expectation): Promise<void> {
+  const expected = isDistinct ? countDistinct(load, more) : countByMinute(load, 0)
   say('checked', { problems: await problemsOf(program, expected, 0) })
 }
 
