@@ -22,7 +22,7 @@ export async function batchLimitOf(
   }
 }
 
-export function encodeQuestion(topic: string): Buffer {
+function encodeQuestion(topic: string): Buffer {
   const writer = new WireWriter()
   writer.list([topic], (name) => {
     writer.int8(topicResource).text(name)
@@ -31,7 +31,7 @@ export function encodeQuestion(topic: string): Buffer {
   return writer.boolean(false).boolean(false).end().take()
 }
 
-export function decodeLimit(body: Buffer): number | undefined {
+function decodeLimit(body: Buffer): number | undefined {
   const reader = new WireReader(body)
   const values: (string | null)[] = []
   reader.int32()
