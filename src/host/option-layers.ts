@@ -116,11 +116,18 @@ function unknownOption(
   return { path: name, message, fix }
 }
 
-/** A value for a message: short, and never one that its name calls a secret. */
+/** A misspelled name may hold a secret too; only of these is it known that they hold none. */
+const open: ReadonlySet<string> = new Set(['sasl.mechanism', 'sasl.username', 'sasl.tokenFile'])
+
+/** A value for a message: short, and never what may be a secret. */
 function shown(path: string, given: unknown): string {
-  if (/pass|secret|token|credential/i.test(path)) return '(not shown)'
+  const hidden = '(not shown)'
+  if (!open.has(path) && /pass|pwd|secret|token|credential|sasl|key/i.test(path)) return hidden
   if (typeof given === 'function') return 'a function'
-  const text = typeof given === 'bigint' ? `${given}n` : (JSON.stringify(given) ?? String(given))
+  const whole = typeof given === 'bigint' ? `${given}n` : (JSON.stringify(given) ?? String(given))
+  if (whole.includes('-----BEGIN')) return hidden
+  // The login of a URL.
+  const text = whole.replaceAll(/\/\/[^\s"]*@/g, '//***@')
   return text.length > 80 ? `${text.slice(0, 77)}…` : text
 }
 

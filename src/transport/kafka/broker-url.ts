@@ -30,7 +30,9 @@ export function parseBrokerUrl(url: string): BrokerUrl | readonly Problem[] {
   for (const text of authority.split(',')) {
     const address = parseAddress(text.trim())
     if (address === undefined) {
-      problems.push({ path, message: `names no address: ${JSON.stringify(text)}`, fix: form })
+      // Where the host was forgotten, what follows the colon is a password.
+      const told = JSON.stringify(text.replace(/:(?![\d:]*$).*$/s, ':…'))
+      problems.push({ path, message: `names no address: ${told}`, fix: form })
     } else {
       brokers.push(address)
     }
