@@ -278,6 +278,12 @@ export class ProduceSender {
   }
 
   #settle(sent: SentBatch, answer: ProduceAnswer): void {
+    if (answer.code === produceCodes.none) this.#accept(sent, answer)
+    else this.#settleRefused(sent, answer)
+    this.offer(sent.queue)
+  }
+
+  #settleRefused(sent: SentBatch, answer: ProduceAnswer): void {
     const { queue, batch } = sent
     const refusal = refusalOf(answer, batch)
     const outcome = outcomeOf(answer.code, {
@@ -290,7 +296,6 @@ export class ProduceSender {
     if (isInDoubt(answer.code)) batch.isUncertain = true
     switch (outcome) {
       case 'accepted':
-        queue.accepted(batch)
         this.#accept(sent, answer)
         break
       case 'split':
@@ -304,7 +309,6 @@ export class ProduceSender {
       case 'restart':
         this.#again(sent, refusal, outcome === 'restart')
     }
-    this.offer(queue)
   }
 
   // The limit is asked for, so that the sentence says it: until then the batch is not settled.
@@ -320,7 +324,8 @@ export class ProduceSender {
   }
 
   #accept(sent: SentBatch, { baseOffset, appendTime }: ProduceAnswer): void {
-    const { batch } = sent
+    const { batch, queue } = sent
+    queue.accepted(batch)
     this.#accumulator.settled(batch)
     this.#parts.onAccepted?.(sent, baseOffset)
     batch.accept(new RowPlace(batch.at, baseOffset, appendTime))
