@@ -30,6 +30,7 @@ export interface TopicSettings {
 export interface TopicSpec {
   readonly name: string
   readonly partitions: number
+  /** How many servers keep it; -1 where the log is to choose. */
   readonly replication: number
   readonly settings: TopicSettings
 }
@@ -56,6 +57,15 @@ export interface CommittedOffset extends TopicPartition {
   readonly metadata: string
 }
 
+/** What it takes to lose a record, of the least safe of some topics. */
+export interface Safety {
+  readonly servers: number
+  /** Servers that keep each record. */
+  readonly replication: number
+  /** Servers that must have a record before it counts as written. */
+  readonly insyncMin: number
+}
+
 /** Asks and changes what a log holds, outside the flow of records. */
 export interface Admin {
   /** Descriptions of the topics that exist, of those named (or of all). */
@@ -78,6 +88,8 @@ export interface Admin {
    * @throws TAILRACE_TRANSPORT_OUT_OF_RANGE beyond the end
    */
   deleteRecords(partition: TopicPartition, before: number): Promise<void>
+  /** How safe the records of these topics are, where several servers keep them. */
+  safety?(topics: readonly string[]): Promise<Safety>
   /** Deletes and compacts what is due; the log also does so by itself. */
   maintain(): Promise<void>
 }
@@ -177,10 +189,10 @@ export interface TransactionalProducer {
   /** Drops what is buffered since `begin`. */
   abort(): Promise<void>
   /**
-   * At-least-once on a log that cannot fence: nothing is sent after this time of the monotonic
-   * clock. Each heartbeat that is answered moves it on.
+   * At-least-once on a log that cannot fence: nothing is sent after the time of the monotonic clock
+   * that `limit` says whenever something is about to be. Heartbeats that are answered move it on.
    */
-  notAfter?(monotonicMs: number): void
+  notAfter?(limit: () => number): void
   close(): Promise<void>
 }
 
@@ -277,6 +289,8 @@ export interface BeatAnswer {
   readonly view: GroupView
   /** For the commits of what is owned. */
   readonly member?: GroupMember | undefined
+  /** When the group was asked what it last answered, on the monotonic clock of the process. */
+  readonly heardMs?: number
   /** The group wants to move on: it waits until this member calls `rejoin`. */
   readonly isRejoinDue?: boolean
   /** The group has not taken the member in yet: nothing else of this answer is known. */
@@ -329,6 +343,8 @@ export interface TransportFeatures {
   readonly transactionBytesMax: number
   readonly sessionTimeoutMs: number
   readonly heartbeatMs: number
+  /** Copies of a topic that names none; -1 leaves it to the log. @default 1 */
+  readonly replicationDefault?: number
 }
 
 /**

@@ -106,3 +106,25 @@ test('while the loop is blocked the other thread finds the lease taken, then fre
     await thread.terminate()
   }
 })
+
+test('what is owned is safe for a session after the last answer', () => {
+  const { keeper, worker } = twoSides()
+  assert.equal(worker.safeUntilMs(10_000), Number.POSITIVE_INFINITY, 'a log that says no times')
+  keeper.heard(5_000)
+  assert.equal(worker.safeUntilMs(10_000), 15_000)
+  keeper.heard(6_000)
+  assert.equal(worker.safeUntilMs(10_000), 16_000)
+})
+
+test('nothing is safe from a loss on until the worker was told, whatever is heard', () => {
+  const { keeper, worker } = twoSides()
+  keeper.heard(5_000)
+  keeper.lose()
+  const membership = keeper.renew()
+  keeper.heard(9_000)
+  assert.equal(worker.safeUntilMs(10_000), 0)
+  worker.told(membership)
+  assert.equal(worker.safeUntilMs(10_000), 0, 'that was about something else')
+  worker.told(membership, true)
+  assert.equal(worker.safeUntilMs(10_000), 19_000)
+})

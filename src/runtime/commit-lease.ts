@@ -1,8 +1,9 @@
 // Which of the two may go on: the keeper that joins the group's next generation, or a commit of the
-// one before. In shared memory, so that it holds while the worker's loop is blocked.
+// one before; and how long what is owned is safe. In shared memory: it holds while the loop is
+// blocked.
 import { type Clock, pause } from '../port/clock.ts'
 
-const cell = { joining: 0, committing: 1, membership: 2, cells: 3 }
+const cell = { joining: 0, committing: 1, membership: 2, losses: 3, cells: 4 }
 
 /**
  * Both sides say what they want before they look what the other wants, so never do both go on. A
@@ -13,14 +14,18 @@ export class CommitLease {
   readonly shared: SharedArrayBuffer
   readonly #cells: Int32Array
   readonly #clock: Clock
+  /** When the group last answered, on the clock that all threads share; 0 before. */
+  readonly #heard: Float64Array
   /** Number of the membership that the worker was told last. */
   #told = 0
+  #lossesTold = 0
   #wake: () => void = () => undefined
 
   constructor(clock: Clock, shared?: SharedArrayBuffer) {
     this.#clock = clock
-    this.shared = shared ?? new SharedArrayBuffer(4 * cell.cells)
-    this.#cells = new Int32Array(this.shared)
+    this.shared = shared ?? new SharedArrayBuffer(4 * cell.cells + 8)
+    this.#cells = new Int32Array(this.shared, 0, cell.cells)
+    this.#heard = new Float64Array(this.shared, 4 * cell.cells)
   }
 
   /** The worker's side: true when a commit may begin now; it then ends with `release`. */
@@ -53,8 +58,9 @@ export class CommitLease {
   }
 
   /** The worker goes by this membership from now on. */
-  told(membership: number): void {
+  told(membership: number, isLoss: boolean = false): void {
     this.#told = membership
+    if (isLoss) this.#lossesTold++
     this.#wake()
   }
 
@@ -78,6 +84,23 @@ export class CommitLease {
   /** Numbers a membership that the worker is about to be told. */
   renew(): number {
     return Atomics.add(this.#cells, cell.membership, 1) + 1
+  }
+
+  /** Of a loss that the worker is about to be told: it may send nothing before it knows. */
+  lose(): void {
+    Atomics.add(this.#cells, cell.losses, 1)
+  }
+
+  /** The group has answered what it was asked at this time. */
+  heard(atMs: number): void {
+    this.#heard[0] = atMs
+  }
+
+  /** The worker's side: until when nobody else can have been given what is its own. */
+  safeUntilMs(sessionTimeoutMs: number): number {
+    const heardMs = this.#heard[0] ?? 0
+    if (Atomics.load(this.#cells, cell.losses) !== this.#lossesTold) return 0
+    return heardMs === 0 ? Number.POSITIVE_INFINITY : heardMs + sessionTimeoutMs
   }
 
   #isFree(): boolean {

@@ -103,8 +103,10 @@ export class CommitLoop {
   }
 
   async #openSender(): Promise<void> {
-    const { dispatcher, transaction, transactionalId, transport } = this.#parts
+    const { dispatcher, lease, transaction, transactionalId, transport } = this.#parts
     const producer = await transport.transactionalProducer(transactionalId, transaction)
+    const { sessionTimeoutMs } = transport.features
+    producer.notAfter?.(() => lease.safeUntilMs(sessionTimeoutMs))
     const sender = new Sender(producer)
     await sender.begin()
     this.#sender = sender

@@ -165,10 +165,13 @@ export class KeeperLoop {
     return Promise.race([changed, woken])
   }
 
-  #publish(answer: BeatAnswer): void {
+  #publish({ heardMs, ...answer }: BeatAnswer): void {
+    // A loss before anything that comes after it, whatever thread reads it when.
+    if (answer.isLost) this.#parts.lease.lose()
     if (answer.isPending === true) return
+    if (heardMs !== undefined) this.#parts.lease.heard(heardMs)
     const text = JSON.stringify(answer)
-    if (text === this.#last) return
+    if (text === this.#last && !answer.isLost) return
     this.#last = text
     this.#parts.onAnswer(answer, this.#membershipOf(answer))
   }

@@ -36,7 +36,7 @@ export async function inlineKeeper(
   const coordinator = await transport.coordinator()
   const onAnswer = (answer: BeatAnswer, membership: number): void => {
     parts.onAnswer(answer)
-    parts.lease.told(membership)
+    parts.lease.told(membership, answer.isLost)
   }
   return new KeeperLoop({ ...parts, coordinator, clock, onAnswer, onRefused: parts.onDeath })
 }
@@ -97,7 +97,7 @@ export class ThreadKeeper implements Keeper {
     switch (message.kind) {
       case 'answer':
         this.#parts.onAnswer(message.answer)
-        this.#parts.lease.told(message.membership)
+        this.#parts.lease.told(message.membership, message.answer.isLost)
         return
       case 'released':
         this.#waiting.get(message.id)?.()

@@ -116,7 +116,7 @@ export class Member {
       leaseMsMax: 30_000,
       onAnswer: (answer, membership) => {
         this.answers.push(answer)
-        this.lease.told(membership)
+        this.lease.told(membership, answer.isLost)
         if (this.isReleasing && answer.revoked.length > 0) void this.release(answer.revoked)
       },
       onError: (error) => this.errors.push(error),

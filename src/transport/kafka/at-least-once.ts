@@ -82,8 +82,8 @@ export class AtLeastOnceProducer implements TransactionalProducer {
   }
 
   /** Nothing is sent after this time on the monotonic clock; each heartbeat moves it on. */
-  notAfter(monotonicMs: number): void {
-    this.#sender.notAfterMs = monotonicMs
+  notAfter(limit: () => number): void {
+    this.#sender.notAfter = limit
   }
 
   async begin(): Promise<void> {

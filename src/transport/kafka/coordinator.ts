@@ -8,7 +8,7 @@ import { pause } from '../../port/clock.ts'
 import type { BeatAnswer, Coordinator, JoinRequest } from '../../port/transport.ts'
 import type { Cluster } from './cluster.ts'
 import { groupCodes, isLoss, refusalOf } from './group-errors.ts'
-import { fenceProducers } from './group-fence.ts'
+import { fenceProducers, findStrangers } from './group-fence.ts'
 import { GroupHolding } from './group-holding.ts'
 import { runRound } from './group-round.ts'
 import { evictMember, type GroupWire, KafkaGroupWire } from './group-wire.ts'
@@ -17,6 +17,12 @@ import { failure, KafkaFailure, kafka, toTailraceError } from './protocol-failur
 export interface CoordinatorParts {
   readonly clock: Clock
   readonly wire: (request: JoinRequest) => GroupWire
+  /** Producers of the app with an open transaction that are not among the known ones. */
+  readonly strangers: (
+    request: JoinRequest,
+    known: readonly string[],
+    signal: AbortSignal
+  ) => Promise<readonly string[]>
   /** Resolves when these producers can write no more. */
   readonly fence: (transactionalIds: readonly string[], signal: AbortSignal) => Promise<void>
   /** Takes a static member out of a group; answers the code of Kafka. */
@@ -29,6 +35,7 @@ export function kafkaCoordinator(cluster: Cluster): KafkaCoordinator {
   return new KafkaCoordinator({
     clock: cluster.clock,
     wire: (request) => new KafkaGroupWire(cluster, request),
+    strangers: (request, known, signal) => findStrangers({ cluster, request, known, signal }),
     fence: (ids, signal) => fenceProducers(ids, cluster, signal),
     evict: (group, instanceId) => evictMember(cluster, { group, instanceId }),
     close: () => cluster.close()
@@ -100,7 +107,7 @@ export class KafkaCoordinator implements Coordinator {
     if (this.#refusal !== undefined) throw this.#refusal
     if (!holding.hasLoss) this.#throwTrouble(membership)
     this.#seenVersion = holding.version
-    return holding.answer()
+    return { ...holding.answer(), heardMs: this.#heardMs }
   }
 
   async release(tasks: readonly string[]): Promise<void> {
@@ -195,12 +202,13 @@ export class KafkaCoordinator implements Coordinator {
   }
 
   // What stays goes on meanwhile, so a fence that takes long holds up only what is new.
-  #begin(fence: readonly string[], { end, holding }: Membership): void {
-    if (fence.length === 0 && this.#fencing === undefined) {
+  #begin(fence: readonly string[], membership: Membership): void {
+    const { end, holding } = membership
+    if (fence.length === 0 && holding.known === undefined && this.#fencing === undefined) {
       holding.begin()
       return
     }
-    const fencing = Promise.all([this.#fencing, this.#parts.fence(fence, end.signal)])
+    const fencing = Promise.all([this.#fencing, this.#fence(fence, membership)])
     this.#fencing = fencing
     void fencing.then(() => {
       if (this.#fencing !== fencing) return
@@ -208,6 +216,13 @@ export class KafkaCoordinator implements Coordinator {
       if (!end.signal.aborted) holding.begin()
       this.#raise()
     }, ignore)
+  }
+
+  async #fence(ids: readonly string[], { end, holding, request }: Membership): Promise<void> {
+    const { known } = holding
+    const { fence, strangers } = this.#parts
+    const others = known === undefined ? [] : await strangers(request, known, end.signal)
+    await fence([...ids, ...others], end.signal)
   }
 
   /** Asks the broker; what it cannot answer soon is answered to the next beat. */

@@ -60,7 +60,7 @@ const backOffMs = { first: 20, max: 1_000 }
 
 export class ProduceSender {
   /** On the monotonic clock: nothing is sent after it. */
-  notAfterMs: number = Number.POSITIVE_INFINITY
+  notAfter: () => number = () => Number.POSITIVE_INFINITY
   readonly #parts: ProduceSenderParts
   readonly #accumulator: Accumulator
   readonly #brokers = new Map<number, BrokerSender>()
@@ -175,7 +175,7 @@ export class ProduceSender {
   // Only the first can be overdue: those behind it were begun later.
   #expire(queue: PartitionSendQueue): void {
     const now = this.#parts.clock.monotonic()
-    const isFenced = now > this.notAfterMs
+    const isFenced = now > this.notAfter()
     for (let { head } = queue; head !== undefined; { head } = queue) {
       if (!isFenced && now < head.deadlineMs) return
       queue.expire()
