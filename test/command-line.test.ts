@@ -118,7 +118,7 @@ test('wrong use exits with 64 and says what was meant', limits, async (t) => {
     [['-A', 'nowhere', 'agents'], /TAILRACE_CONFIG_APP_MISSING/],
     [['-A', app, 'send', 'vists', '1'], /no topic "vists"; did you mean "visits"\?/],
     [['-A', app, 'send', '@count-pages', '1'], /reads a derived stream/],
-    [['-A', app, 'worker', '--broker', 'kafka://a'], /Kafka is not in this version yet/]
+    [['-A', app, 'worker', '--broker', 'kafka://a/b'], /has more than addresses/]
   ]
   const runs = await Promise.all(cases.map(([args]) => run(t, ...args)))
   runs.forEach(({ code, text }, index) => {
@@ -129,7 +129,7 @@ test('wrong use exits with 64 and says what was meant', limits, async (t) => {
 })
 
 test('help and version are no mistake; each command shows an example', limits, async (t) => {
-  const commands = ['worker', 'send', 'agents', 'tables', 'topology']
+  const commands = ['worker', 'send', 'agents', 'tables', 'topology', 'topics']
   const [version, ...helps] = await Promise.all([
     run(t, '--version'),
     ...commands.map((command) => run(t, command, '--help'))

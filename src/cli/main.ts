@@ -11,6 +11,7 @@ import { findApp } from './find-app.ts'
 import { leave } from './leave.ts'
 import { send } from './send.ts'
 import { tables } from './tables.ts'
+import { topics } from './topics.ts'
 import { topology } from './topology.ts'
 
 /** Runs one command; the exit code stands in `process.exitCode`, except for a worker. */
@@ -60,13 +61,17 @@ function programOf(): Command {
       new Option('-A, --app <module[:export]>', 'module that exports the app').env('TAILRACE_APP')
     )
     .option('-l, --log-level <level>', 'debug, info, warn, error or silent')
-    .option('--broker <url>', 'where the log is: embedded:<directory> or memory:')
+    .option(
+      '--broker <url>',
+      'where the log is: embedded:<directory>, kafka://host:9092 or memory:'
+    )
     .option('--datadir <directory>', 'where this worker keeps its tables')
     .option('--json', 'answer and log in JSON')
     .addHelpText('after', appHelp + exitHelp)
   addWorker(program)
   addSend(program)
   addQuestions(program)
+  addTopics(program)
   for (const command of program.commands) {
     command.exitOverride().addHelpText('after', exitHelp).configureHelp({ showGlobalOptions: true })
   }
@@ -122,6 +127,18 @@ function addQuestions(program: Command): void {
     .option('--mermaid', 'as a Mermaid flow chart')
     .action(async (options: { readonly mermaid?: boolean }, command: Command) =>
       topology(await contextOf(command), { isMermaid: options.mermaid === true })
+    )
+}
+
+function addTopics(program: Command): void {
+  example(
+    program.command('topics'),
+    'Lists the topics of the app as the log has them.',
+    'tailrace -A app.ts topics --plan'
+  )
+    .option('--plan', 'only what a start would create, and what differs')
+    .action(async (options: { readonly plan?: boolean }, command: Command) =>
+      topics(await contextOf(command), { isPlan: options.plan === true })
     )
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newCounters } from '../runtime/monitor.ts'
 import type { TaskStatus, WorkerStatus } from '../runtime/worker.ts'
-import { reportText, restoreOf, restoreText, type StartReport } from './report.ts'
+import { reportText, restoreOf, restoreText, type StartReport, safetyText } from './report.ts'
 
 const report: StartReport = {
   app: 'shop',
@@ -100,4 +100,17 @@ test('restore progress: tasks done, records left, and the longest time that is k
   const early = restoreOf(status({ records: 0, remaining: 10, etaMs: undefined }))
   assert.ok(early !== undefined)
   assert.equal(restoreText(early), 'restored  0 of 1 tasks, 10 records left')
+})
+
+test('how safe records are is said in servers, and what cannot be written is said loudly', () => {
+  assert.equal(
+    safetyText({ servers: 3, replication: 3, insyncMin: 2 }),
+    'each record is on 3 of 3 brokers, written when 2 have it'
+  )
+  assert.equal(
+    safetyText({ servers: 1, replication: 1, insyncMin: 1 }),
+    'each record is on 1 of 1 broker, written when 1 have it: ' +
+      'a disk that is lost takes records along'
+  )
+  assert.match(safetyText({ servers: 3, replication: 1, insyncMin: 2 }), /NOTHING CAN BE WRITTEN/)
 })

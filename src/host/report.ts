@@ -1,6 +1,8 @@
 // What a worker says when it starts: where it reads, what it promises, what it has to do.
 import { formatDuration } from '../core/duration.ts'
 import type { Topology } from '../core/topology.ts'
+import type { Safety, Transport } from '../port/transport.ts'
+import { topicNames } from '../runtime/topic-plan.ts'
 import type { WorkerStatus } from '../runtime/worker.ts'
 import type { ResolvedOptions } from './options.ts'
 import { withoutSecrets } from './transports.ts'
@@ -35,7 +37,7 @@ export async function reportOf(
     app: topology.app,
     broker: transport?.url ?? withoutSecrets(options.broker),
     isBrokerDefault: options.isBrokerDefault && options.transport === undefined,
-    guarantee: guaranteeOf(options),
+    guarantee: await guaranteeOf(options, topology, transport),
     store: store?.name ?? '',
     directory,
     topics: Object.fromEntries(described.map(({ name, partitions }) => [name, partitions])),
@@ -47,9 +49,30 @@ export async function reportOf(
   }
 }
 
-function guaranteeOf({ guarantee }: ResolvedOptions): string {
-  const given = 'exactly-once: one storage transaction holds outputs, changelogs and offsets'
-  return guarantee === 'exactly-once' ? given : `${given} (at-least-once was asked)`
+/** What is promised, by what means, and how many servers must be lost to break it. */
+async function guaranteeOf(
+  { guarantee }: ResolvedOptions,
+  topology: Topology,
+  transport: Transport | undefined
+): Promise<string> {
+  const admin = transport?.admin()
+  if (admin?.safety === undefined) {
+    const given = 'exactly-once: one storage transaction holds outputs, changelogs and offsets'
+    return guarantee === 'exactly-once' ? given : `${given} (at-least-once was asked)`
+  }
+  const means =
+    guarantee === 'exactly-once'
+      ? 'one transaction holds outputs, changelogs and offsets'
+      : 'offsets are committed when outputs and changelogs are there'
+  return `${guarantee}: ${means}; ${safetyText(await admin.safety(topicNames(topology)))}`
+}
+
+/** Who reads it learns what a lost disk would take along. */
+export function safetyText({ insyncMin, replication, servers }: Safety): string {
+  const where = `of ${servers} ${servers === 1 ? 'broker' : 'brokers'}`
+  const copies = `each record is on ${replication} ${where}, written when ${insyncMin} have it`
+  if (insyncMin > replication) return `${copies}: NOTHING CAN BE WRITTEN`
+  return insyncMin === 1 ? `${copies}: a disk that is lost takes records along` : copies
 }
 
 /** The report as lines for people. */

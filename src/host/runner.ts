@@ -17,6 +17,7 @@ import { runProcess } from './process.ts'
 import { resolveOptions } from './resolve-options.ts'
 import { stopAtSignals } from './signals.ts'
 import { leaveGroup, type Leaving } from './static-member.ts'
+import { planTopics, type TopicsPlan } from '../runtime/topic-plan.ts'
 import { Transports } from './transports.ts'
 import { HostedWorker, type Worker } from './worker.ts'
 
@@ -148,6 +149,17 @@ export class AppRunner {
     const options = this.options()
     const open = (): Promise<Transport> => this.#transports.open(options)
     return leaveGroup({ app: this.id, options, open })
+  }
+
+  /** Which topics the app would make, and which are not as it would make them; makes none. */
+  async topicsPlan(): Promise<TopicsPlan> {
+    const topology = this.topology()
+    const transport = await this.#transports.open(this.options())
+    try {
+      return await planTopics(topology, transport)
+    } finally {
+      await transport.close()
+    }
   }
 
   /** Sends one record without a worker; for the command line. */

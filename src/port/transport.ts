@@ -66,6 +66,15 @@ export interface Safety {
   readonly insyncMin: number
 }
 
+/** What it takes to lose a record, of the least safe of some topics. */
+export interface Safety {
+  readonly servers: number
+  /** Servers that keep each record. */
+  readonly replication: number
+  /** Servers that must have a record before it counts as written. */
+  readonly insyncMin: number
+}
+
 /** Asks and changes what a log holds, outside the flow of records. */
 export interface Admin {
   /** Descriptions of the topics that exist, of those named (or of all). */
@@ -88,6 +97,8 @@ export interface Admin {
    * @throws TAILRACE_TRANSPORT_OUT_OF_RANGE beyond the end
    */
   deleteRecords(partition: TopicPartition, before: number): Promise<void>
+  /** How safe the records of these topics are, where several servers keep them. */
+  safety?(topics: readonly string[]): Promise<Safety>
   /** How safe the records of these topics are, where several servers keep them. */
   safety?(topics: readonly string[]): Promise<Safety>
   /** Deletes and compacts what is due; the log also does so by itself. */

@@ -16,6 +16,7 @@ export interface PlainSenderParts {
 export class PlainSender {
   readonly #parts: PlainSenderParts
   readonly #partitions = new Map<string, number>()
+  readonly #learning = new Map<string, Promise<void>>()
   readonly #spreader = new Spreader()
   #producer: Promise<Producer> | undefined
 
@@ -27,7 +28,7 @@ export class PlainSender {
   async send(topic: TopicDeclaration, record: UnsentRecord): Promise<Metadata> {
     this.#producer ??= this.#parts.transport.producer()
     const producer = await this.#producer
-    if (!this.#partitions.has(topic.name)) await this.#learn(topic)
+    if (!this.#partitions.has(topic.name)) await this.#learnOnce(topic)
     const context = {
       recordBytesMax: this.#parts.recordBytesMax,
       partitionsOf: (name: string) => this.#partitions.get(name) ?? 0,
@@ -36,6 +37,15 @@ export class PlainSender {
     const made = await outgoing(topic, record, context, this.#spreader)
     const delivery = await producer.send(made)
     return { ...delivery, offset: BigInt(delivery.offset) }
+  }
+
+  // Thousands may be sent before the first answer: the log is asked for one of them.
+  async #learnOnce(topic: TopicDeclaration): Promise<void> {
+    const learning =
+      this.#learning.get(topic.name) ??
+      this.#learn(topic).finally(() => this.#learning.delete(topic.name))
+    this.#learning.set(topic.name, learning)
+    await learning
   }
 
   // A program may send before any worker of the app has run: then the topic is made here.
@@ -56,7 +66,7 @@ export class PlainSender {
       {
         name: topic.name,
         partitions: topic.partitions ?? defaultPartitions,
-        replication: topic.replication ?? 1,
+        replication: topic.replication ?? this.#parts.transport.features.replicationDefault ?? 1,
         settings: {
           cleanupPolicy: topic.cleanupPolicy,
           retentionMs: topic.retentionMs ?? defaultRetentionMs,

@@ -4,6 +4,7 @@ import type {
   Admin,
   CommittedOffset,
   PartitionRange,
+  Safety,
   TopicDescription,
   TopicPartition,
   TopicSpec
@@ -18,6 +19,7 @@ import { configsOf, settingsOf } from './topic-settings.ts'
 
 const topicResource = 2 as const
 const requestMsMax = 30_000
+const insyncSetting = 'min.insync.replicas'
 
 export class KafkaAdmin implements Admin {
   readonly #cluster: Cluster
@@ -110,6 +112,33 @@ export class KafkaAdmin implements Admin {
         throwIf(code, `deleting records`, 'DELETE')
       })
     )
+  }
+
+  async safety(names: readonly string[]): Promise<Safety> {
+    return this.#within('the safety of the topics could not be asked for', async () => {
+      const { brokers, topics } = await this.#cluster.describe(names)
+      const found = topics.filter((topic) => isThere(topic, true))
+      const copies = found.flatMap(({ partitions }) =>
+        partitions.map(({ replicaNodes }) => replicaNodes.length)
+      )
+      const least = await this.#insyncOf(found)
+      const servers = brokers.length
+      return { servers, replication: Math.min(...copies), insyncMin: Math.min(...least) }
+    })
+  }
+
+  async #insyncOf(topics: readonly MetadataTopic[]): Promise<readonly number[]> {
+    const resources = topics.map(({ name }) => ({
+      resourceType: topicResource,
+      resourceName: name ?? '',
+      configurationKeys: [insyncSetting]
+    }))
+    const link = await this.#cluster.any()
+    const { results } = await link.call(describeConfigsV4.api, resources)
+    return results.map(({ configs }) => {
+      const found = configs.find(({ name }) => name === insyncSetting)
+      return Number(found?.value ?? 1)
+    })
   }
 
   /** The brokers delete and compact in their own time; nobody can hurry them. */

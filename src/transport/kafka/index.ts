@@ -117,7 +117,8 @@ class KafkaTransport implements Transport {
       isShared: true,
       transactionBytesMax: 32 * mebibyte,
       sessionTimeoutMs,
-      heartbeatMs
+      heartbeatMs,
+      replicationDefault: -1
     }
     // The packed package holds JavaScript, the repository TypeScript: whichever this file is.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
