@@ -27,7 +27,13 @@ test('an unknown label is refused with the nearest known one', () => {
 })
 
 test('the count is a whole number from 1', () => {
-  for (const text of ['commit.ended', 'commit.ended:', 'commit.ended:0', 'commit.ended:x']) {
+  for (const text of [
+    'commit.ended',
+    'commit.ended:',
+    'commit.ended:0',
+    'commit.ended:x',
+    'commit.ended:1:go'
+  ]) {
     assert.match(problemOf({ TAILRACE_FAILPOINT: text }), /expected label:n, n from 1/, text)
   }
 })

@@ -10,7 +10,8 @@ export const failpoints = {
   'commit.stored': 'the store holds the commit',
   'restore.batch': 'a part of a changelog was written to the store',
   'embedded.write.bytes': 'bytes lie in the segment files and nothing points to them',
-  'embedded.write.committed': 'the log holds the write and nobody was told'
+  'embedded.write.committed': 'the log holds the write and nobody was told',
+  'kafka.end.sent': 'Kafka was asked to commit, and its answer was not read'
 } as const
 
 export type FailpointLabel = keyof typeof failpoints

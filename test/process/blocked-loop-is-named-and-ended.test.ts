@@ -4,7 +4,8 @@ import { scene } from './run.ts'
 
 const module = 'hooked-visits.ts'
 const env = { HOOK_MS: '600000', HOOK_ID: '40', TAILRACE_STALL_TIMEOUT: '3s' }
-const event = /agent \W*count\W* worked on \W*visits-by-page-repartition\W* partition \d offset \d+/
+const event =
+  /agent \W*count\W* worked on \W*visits[-\w]*-by-page-repartition\W* partition \d offset \d+/
 
 scene('an endless computation', async (one) => {
   await one.send(50)

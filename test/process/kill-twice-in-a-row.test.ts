@@ -13,7 +13,8 @@ scene('killed twice at the same place', async (one) => {
 
 scene('killed at one place after another', async (one) => {
   await one.send(500)
-  for (const failpoint of ['embedded.write.bytes:3', 'commit.stored:1', 'event.open:40']) {
+  const inside = one.log.name === 'embedded' ? 'embedded.write.bytes:3' : 'kafka.end.sent:3'
+  for (const failpoint of [inside, 'commit.stored:1', 'event.open:40']) {
     const worker = one.worker({ failpoint })
     await one.sendUntil(() => worker.hasEnded)
     await worker.ends({ signal: 'SIGKILL' })

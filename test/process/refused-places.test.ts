@@ -5,11 +5,11 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { createApp } from 'tailrace'
-import { scene } from './run.ts'
+import { embeddedScene, scene } from './run.ts'
 
 scene('a data directory of another app', async (one) => {
   const app = createApp({
-    id: 'another',
+    id: `another${one.log.suffix}`,
     web: false,
     broker: one.broker,
     datadir: one.place('data'),
@@ -29,7 +29,7 @@ scene('a data directory that cannot be made', async (one) => {
   assert.match(worker.text, /TAILRACE_STATE_UNWRITABLE[^]*data[^]*hint: /)
 })
 
-scene('a log that a newer version wrote', async (one) => {
+embeddedScene('a log that a newer version wrote', async (one) => {
   await mkdir(one.place('newer'))
   const made = one.worker({ env: { TAILRACE_BROKER: `embedded:${one.place('newer')}` } })
   await made.started()
@@ -42,7 +42,7 @@ scene('a log that a newer version wrote', async (one) => {
   assert.match(worker.text, /TAILRACE_STATE_FOREIGN[^]*newer[^]*hint: /)
 })
 
-scene('a log directory that is a file', async (one) => {
+embeddedScene('a log directory that is a file', async (one) => {
   await writeFile(one.place('file'), 'a file')
   const worker = one.worker({ env: { TAILRACE_BROKER: `embedded:${one.place('file')}` } })
   await worker.ends({ code: 1 })

@@ -7,12 +7,11 @@ import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Transport } from 'tailrace'
 import type { FailpointLabel } from '../../src/port/failpoint.ts'
-import { realClock } from '../../src/runtime/real-clock.ts'
-import { createEmbeddedTransport } from '../../src/transport/embedded/index.ts'
 import { tryKill } from './gone.ts'
 import { foldOf, outputProblems, type SentVisit, type Tables, tablesOf } from './ledger.ts'
 import { isCommitted, rangesOf, readChangelogs, readSeen } from './log-reader.ts'
-import { appId, visitsApp } from './visits.ts'
+import { everyLog, type LogName, logsOf, openLog, type SceneLog } from './logs.ts'
+import { type VisitsNames, visitsApp } from './visits.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 export interface SceneWorker {
@@ -34,30 +33,39 @@ const firstTimestamp = Math.floor(Date.now() / 60_000) * 60_000 - 3_600_000
 
 export class Scene {
   readonly directory: string
-  readonly transport: Transport
+  readonly log: SceneLog
   readonly sent: SentVisit[] = []
   readonly #app: ReturnType<typeof visitsApp>
   readonly #workers: WorkerProcess[] = []
   readonly #owned: number[] = []
 
-  private constructor(directory: string, transport: Transport) {
+  private constructor(directory: string, log: SceneLog) {
     this.directory = directory
-    this.transport = transport
-    this.#app = visitsApp({ broker: `embedded:${join(directory, 'log')}` })
+    this.log = log
+    this.#app = visitsApp({ broker: log.broker, suffix: log.suffix, ...log.options })
   }
 
-  static async open(t: TestContext): Promise<Scene> {
+  static async open(t: TestContext, name: LogName): Promise<Scene> {
     const directory = await mkdtemp(join(tmpdir(), 'tailrace-process-'))
-    const log = join(directory, 'log')
-    const transport = createEmbeddedTransport({ directory: log, clock: realClock })
-    const scene = new Scene(directory, transport)
-    t.after(() => scene.#close())
-    await transport.open()
+    let scene: Scene | undefined
+    t.after(async () => {
+      if (scene !== undefined) await scene.#close()
+      await rm(directory, { recursive: true, force: true })
+    })
+    scene = new Scene(directory, await openLog(name, directory))
     return scene
   }
 
   get broker(): string {
-    return `embedded:${join(this.directory, 'log')}`
+    return this.log.broker
+  }
+
+  get names(): VisitsNames {
+    return this.log.names
+  }
+
+  get transport(): Transport {
+    return this.log.transport
   }
 
   place(name: string): string {
@@ -73,6 +81,7 @@ export class Scene {
         TAILRACE_DATADIR: this.place(data),
         // Many commits: each is a place to be killed at.
         TAILRACE_COMMIT_INTERVAL: '10ms',
+        ...this.log.environment,
         ...(failpoint !== undefined && { TAILRACE_FAILPOINT: failpoint }),
         ...env
       },
@@ -116,7 +125,7 @@ export class Scene {
   async progress(): Promise<void> {
     const until = performance.now() + settleMsMax
     const count = async (): Promise<number> =>
-      (await rangesOf(this.transport, 'seen')).reduce((sum, { end }) => sum + end, 0)
+      (await rangesOf(this.transport, this.names.seen)).reduce((sum, { end }) => sum + end, 0)
     const goal = (await count()) + 500
     while ((await count()) < goal) {
       if (performance.now() > until) assert.fail(`nothing moves:\n${this.#texts()}`)
@@ -127,8 +136,9 @@ export class Scene {
   /** Resolves when everything sent is committed. */
   async settled(): Promise<void> {
     const until = performance.now() + settleMsMax
-    for (const topic of ['visits', `${appId}-by-page-repartition`]) {
-      while (!(await isCommitted(this.transport, topic))) {
+    const { app, byPage } = this.names
+    for (const topic of [app, byPage]) {
+      while (!(await isCommitted(this.transport, { group: app, topic }))) {
         if (performance.now() > until) assert.fail(`"${topic}" does not settle:\n${this.#texts()}`)
         await sleep(20)
       }
@@ -146,22 +156,24 @@ export class Scene {
   /** Compares outputs, changelogs and tables with the fold of the input; nothing runs any more. */
   async verify({ data = ['data'] }: { readonly data?: readonly string[] } = {}): Promise<void> {
     const expected = foldOf(this.sent)
-    const problems = outputProblems(this.sent, await readSeen(this.transport))
+    const problems = outputProblems(this.sent, await readSeen(this.log))
     assert.deepEqual(problems, [], this.#texts())
-    assert.deepEqual(await readChangelogs(this.transport), expected, 'the changelogs')
+    assert.deepEqual(await readChangelogs(this.log), expected, 'the changelogs')
     for (const name of data) {
       assert.deepEqual(await this.#tablesFrom(name), expected, `the tables of "${name}"`)
     }
     assert.deepEqual(await this.#tablesFrom('empty'), expected, 'the tables restored from nothing')
     // Those two starts found nothing to do again.
-    assert.deepEqual(outputProblems(this.sent, await readSeen(this.transport)), [])
+    assert.deepEqual(outputProblems(this.sent, await readSeen(this.log)), [])
   }
 
   async #tablesFrom(data: string): Promise<Tables> {
     const { app, pages, users, views } = visitsApp({
       broker: this.broker,
+      suffix: this.log.suffix,
       datadir: this.place(data),
-      logLevel: 'silent'
+      logLevel: 'silent',
+      ...this.log.options
     })
     const worker = await app.start()
     try {
@@ -188,26 +200,40 @@ export class Scene {
     for (const pid of this.#owned) tryKill(pid, 'SIGKILL')
     for (const worker of this.#workers) await worker.putDown()
     await this.#app.app.runner.close()
-    await this.transport.close()
-    await rm(this.directory, { recursive: true, force: true })
+    await this.log.close()
   }
 }
 
-/** A test with a scene of its own. */
-export function scene(name: string, run: (scene: Scene) => Promise<void>): void {
-  test(name, { timeout: 300_000 }, async (t) => run(await Scene.open(t)))
+/** A test with a scene of its own, on each of these logs. */
+export function scene(
+  name: string,
+  run: (scene: Scene) => Promise<void>,
+  logs: readonly LogName[] = everyLog
+): void {
+  for (const log of logs) {
+    test(`${name} (${log})`, { timeout: 300_000 }, async (t) => run(await Scene.open(t, log)))
+  }
+}
+
+/** Of what only the embedded log has: its files, and its writes. */
+export function embeddedScene(name: string, run: (scene: Scene) => Promise<void>): void {
+  scene(name, run, ['embedded'])
 }
 
 /** Kills a worker under load at the nth time that it comes to the label, and compares. */
 export function killsAt(label: FailpointLabel, counts: readonly number[]): void {
+  const logs = logsOf(label)
   for (const n of counts) {
-    scene(`killed at ${label}, time ${n}: nothing is lost or doubled`, async (one) => {
-      await one.send(300)
-      const worker = one.worker({ failpoint: `${label}:${n}` })
-      await one.sendUntil(() => worker.hasEnded)
-      await worker.ends({ signal: 'SIGKILL' })
-      await one.send(100)
-      await one.finish()
-    })
+    const name = `killed at ${label}, time ${n}: nothing is lost or doubled`
+    scene(name, (one) => killedAt(one, `${label}:${n}`), logs)
   }
+}
+
+async function killedAt(one: Scene, failpoint: string): Promise<void> {
+  await one.send(300)
+  const worker = one.worker({ failpoint })
+  await one.sendUntil(() => worker.hasEnded)
+  await worker.ends({ signal: 'SIGKILL' })
+  await one.send(100)
+  await one.finish()
 }

@@ -31,19 +31,39 @@ export interface VisitsApp {
 export interface VisitsOptions extends Omit<AppOptions, 'id'> {
   /** Awaited by the second agent before each event counts. */
   readonly before?: (visit: Visit, signal: AbortSignal) => void | Promise<void>
+  /** @default SCENE_SUFFIX of the environment */
+  readonly suffix?: string
 }
 
-export const appId = 'visits'
 export const partitions = 4
+
+/** What the app and its topics are called: scenes that share a broker add something of their own. */
+export interface VisitsNames {
+  readonly app: string
+  readonly seen: string
+  readonly byPage: string
+  changelog(table: string): string
+}
+
+export function namesOf(suffix: string): VisitsNames {
+  const app = `visits${suffix}`
+  return {
+    app,
+    seen: `seen${suffix}`,
+    byPage: `${app}-by-page-repartition`,
+    changelog: (table) => `${app}-${table}-changelog`
+  }
+}
 
 /**
  * visits → each user's count and last id, in the order they were sent;
  * visits → by page → counts by minute, count and sum of ids, and each id once with its number.
  */
-export function visitsApp({ before, ...options }: VisitsOptions = {}): VisitsApp {
-  const app = createApp({ id: appId, web: false, ...options })
-  const visits = app.topic('visits', { key: z.string(), value: Visit, partitions })
-  const seen = app.topic('seen', { key: z.string(), value: Seen, partitions })
+export function visitsApp({ before, suffix, ...options }: VisitsOptions = {}): VisitsApp {
+  const names = namesOf(suffix ?? process.env['SCENE_SUFFIX'] ?? '')
+  const app = createApp({ id: names.app, web: false, ...options })
+  const visits = app.topic(names.app, { key: z.string(), value: Visit, partitions })
+  const seen = app.topic(names.seen, { key: z.string(), value: Seen, partitions })
   const users = app.table('users', {
     key: z.string(),
     value: User,

@@ -77,6 +77,12 @@ export class WorkerProcess {
     return this.#ending !== undefined
   }
 
+  /** Stopped by a signal, until another one continues it. */
+  get isAsleep(): boolean {
+    assert.ok(this.#ending === undefined, `it ended and does not sleep:\n${this.#text}`)
+    return /\) T /.test(readFileSync(`/proc/${this.pid}/stat`, 'latin1'))
+  }
+
   signal(name: NodeJS.Signals): void {
     assert.ok(this.#ending === undefined, `it ended before ${name}:\n${this.#text}`)
     process.kill(this.pid, name)

@@ -52,6 +52,8 @@ class ScriptedGroup implements GroupWire {
   beatCode = 0
   /** Joins wait for it. */
   gate: Promise<void> = Promise.resolve()
+  /** Transactional ids of the app with an open transaction. */
+  open: readonly string[] = []
   /** Changes what the leader said. */
   edit: (words: GivenWords) => GivenWords = (words) => words
 
@@ -115,6 +117,7 @@ async function withGroup(run: (scene: Scene) => Promise<void>): Promise<void> {
   const coordinator = new KafkaCoordinator({
     clock,
     wire: () => group,
+    strangers: async (_, known) => group.open.filter((id) => !known.includes(id)),
     fence: (ids) => {
       fences.push(...ids)
       return ids.length === 0 ? Promise.resolve() : fenced.promise
@@ -296,6 +299,18 @@ test('new tasks begin when their last owner is fenced; those that stay go on', l
     assert.deepEqual(idsOf(await coordinator.beat()), ['s/0'], 'a further round does not help')
     fenced.resolve()
     assert.deepEqual(idsOf(await beatUntil(scene, ({ owned }) => owned.length > 1)), all)
+  })
+)
+
+test('where nobody knows who was there before, what is open is looked for and fenced', limits, () =>
+  withGroup(async (scene) => {
+    const { coordinator, fenced, fences, group } = scene
+    group.open = ['tx', 'tx-of-one-that-died']
+    await coordinator.join(request)
+    assert.deepEqual(idsOf(await beatUntil(scene, isIn)), [], 'nothing begins before that')
+    assert.deepEqual(fences, ['tx-of-one-that-died'])
+    fenced.resolve()
+    assert.deepEqual(idsOf(await beatUntil(scene, ({ owned }) => owned.length > 0)), all)
   })
 )
 

@@ -1,9 +1,10 @@
 // Ends what a departed member left open: its transaction is aborted, and its producer refused from
 // then on, so that whoever takes its tasks need not wait for that transaction to time out.
 
+import type { JoinRequest } from '../../port/transport.ts'
 import type { Cluster } from './cluster.ts'
-import { initProducerIdV5 } from './library.ts'
-import { failure, KafkaFailure, kafka } from './protocol-failure.ts'
+import { initProducerIdV5, listTransactionsV1 } from './library.ts'
+import { failure, KafkaFailure, kafka, throwIf } from './protocol-failure.ts'
 
 /** Of the producer that nobody will use; long enough for any broker, short if it ever counted. */
 const transactionTimeoutMs = 60_000
@@ -28,6 +29,45 @@ export async function fenceProducers(
       }
     })
   )
+}
+
+/**
+ * The producers of this app that have a transaction open and are not known: whoever left them is
+ * remembered by nobody. Empty where that cannot be found out.
+ */
+export async function findStrangers(parts: {
+  readonly cluster: Cluster
+  readonly request: JoinRequest
+  readonly known: readonly string[]
+  readonly signal: AbortSignal
+}): Promise<readonly string[]> {
+  const { cluster, known, request, signal } = parts
+  const { group, transactionalId: own = '' } = request
+  // Ids of one app have one length, so those of `shop-eu` are not taken for those of `shop`.
+  const isOurs = (id: string): boolean => id.length === own.length && id.startsWith(`${group}-`)
+  const options = { timeoutMs: fenceMsMax, signal }
+  try {
+    const open = await cluster.retry('listing transactions', () => openOnes(cluster), options)
+    return open.filter((id) => isOurs(id) && id !== own && !known.includes(id))
+  } catch (error) {
+    // As with one that cannot be fenced.
+    if (!(error instanceof KafkaFailure)) throw error
+    return []
+  }
+}
+
+/** Of the whole cluster; each broker knows those that it coordinates. */
+async function openOnes(cluster: Cluster): Promise<readonly string[]> {
+  const { brokers } = await cluster.describe([])
+  const answers = await Promise.all(
+    brokers.map(async ({ nodeId }) => {
+      const link = await cluster.link(nodeId, 'transaction')
+      const answer = await link.call(listTransactionsV1.api, ['Ongoing'], [], -1n, null)
+      throwIf(answer.errorCode, 'listing transactions')
+      return answer.transactionStates.map(({ transactionalId }) => transactionalId)
+    })
+  )
+  return answers.flat()
 }
 
 async function fence(id: string, cluster: Cluster): Promise<void> {

@@ -62,6 +62,16 @@ export class GroupHolding {
     return this.#words?.isMoving ?? false
   }
 
+  /**
+   * Where nobody knows who had the new tasks before: the transactional ids of those who may write.
+   * Whatever else the app has open is to be fenced. Undefined where there is nothing to look for.
+   */
+  get known(): readonly string[] | undefined {
+    const { isBlind = false, peers = [] } = this.#words ?? {}
+    // Of a group that is too large for its members to tell each other, the time-out has to do.
+    return isBlind && this.#held.size > 0 && peers.length > 0 ? peers : undefined
+  }
+
   named(memberId: string): void {
     this.#standing = { ...this.#standing, memberId }
   }

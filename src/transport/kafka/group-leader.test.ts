@@ -104,6 +104,13 @@ test('whoever takes tasks fences the members that are gone, and nobody else does
   }
 })
 
+test('where all are new, nobody knows who is gone', () => {
+  const first = plan(1, memberOf('a'), memberOf('b'))
+  assert.deepEqual([first['a']?.isBlind, first['b']?.isBlind], [true, true])
+  const second = plan(2, next(memberOf('a'), first['a']), memberOf('c'))
+  assert.deepEqual([second['a']?.isBlind, second['c']?.isBlind], [false, false])
+})
+
 test('a member that is back under its transactional id is not fenced', () => {
   const before = plan(1, memberOf('a'), memberOf('b'))
   const back = memberOf('b2', { transactionalId: 'tx-b' })

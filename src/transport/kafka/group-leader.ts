@@ -39,6 +39,8 @@ export function planGeneration(
   const peers = [...transactionalIdsOf(members), ...kept]
   const common = {
     generation,
+    // All of them are new: whoever was here died, or was alone and sleeps.
+    isBlind: members.every(({ words }) => words.generation === 0),
     isMoving: isMoving(members, owners, assignment),
     peers: peers.length > peersMax ? [] : peers,
     members: members.map((member): SeenMember => {

@@ -50,6 +50,7 @@ const given: GivenWords = {
   owned: new Map([['a+b/2', 8]]),
   wanted: ['a+b/2', 'a+b/3'],
   fence: ['app-3'],
+  isBlind: false,
   isMoving: true,
   peers: ['app-1'],
   members: [{ id: 'worker-1', instanceId: 'i', url: undefined, tasks: ['a+b/2'] }],

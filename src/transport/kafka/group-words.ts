@@ -50,6 +50,8 @@ export interface GivenWords {
   readonly wanted: readonly string[]
   /** Transactional ids to be fenced before anything new is begun. */
   readonly fence: readonly string[]
+  /** No member knows who was in the group before: what they left open has to be looked for. */
+  readonly isBlind: boolean
   /** Something waits for a release: the next generation is near. */
   readonly isMoving: boolean
   readonly peers: readonly string[]
@@ -74,6 +76,7 @@ interface GivenJson {
   readonly owned: OwnedList
   readonly wanted: TaskList
   readonly fence: readonly string[]
+  readonly blind?: true
   readonly moving: boolean
   readonly peers: readonly string[]
   readonly members: readonly {
@@ -135,12 +138,13 @@ export function decodeMember(subscription: Buffer): MemberWords | undefined {
 
 /** `tasks` are those that the member knows: their sources are what group tools show. */
 export function encodeWords(words: GivenWords, tasks: readonly TaskSpec[]): Buffer {
-  const { fence, generation, isMoving, members, owned, peers, unowned, wanted } = words
+  const { fence, generation, isBlind, isMoving, members, owned, peers, unowned, wanted } = words
   const json: GivenJson = {
     generation,
     owned: packOwned(owned),
     wanted: packTasks(wanted),
     fence,
+    ...(isBlind ? { blind: true } : {}),
     moving: isMoving,
     peers,
     members: members.map(({ id, instanceId, tasks: own, url }) => ({
@@ -158,12 +162,13 @@ export function encodeWords(words: GivenWords, tasks: readonly TaskSpec[]): Buff
 export function decodeWords(assignment: Buffer): GivenWords | undefined {
   const json = unpack<GivenJson>(userDataOfGiven(assignment))
   if (json === undefined) return undefined
-  const { fence, generation, members, moving, owned, peers, unowned, wanted } = json
+  const { blind, fence, generation, members, moving, owned, peers, unowned, wanted } = json
   return {
     generation,
     owned: unpackOwned(owned),
     wanted: unpackTasks(wanted),
     fence,
+    isBlind: blind === true,
     isMoving: moving,
     peers,
     members: members.map(({ id, instance, tasks, url }) => {

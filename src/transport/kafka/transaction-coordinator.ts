@@ -1,6 +1,7 @@
 // What a transactional producer asks of its coordinator: identity, members of the transaction, end.
 
 import type { Clock } from '../../port/clock.ts'
+import { failpoint } from '../../port/failpoint.ts'
 import type { TopicPartition } from '../../port/transport.ts'
 import { encodeTransactionOffsets, type GroupOffsets } from './group-offsets.ts'
 import type { ProducerIdentity } from './produce-batch.ts'
@@ -49,7 +50,7 @@ export class TransactionCoordinator {
   isInDoubt = false
   readonly #parts: CoordinatorParts
   #identity: ProducerIdentity = nobody
-  /** Requests wait for each other: the coordinator refuses a second one while it is at the first. */
+  /** Requests wait for each other: the coordinator refuses a second one beside the first. */
   #chain: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
@@ -76,7 +77,7 @@ export class TransactionCoordinator {
     const what = 'adding partitions to the transaction'
     return this.#inTurn(what, async (link) => {
       const body = encodeAddPartitions(this.#ref(), partitions)
-      throwFirst(decodePartitionCodes(await link.request(key, version, [body])), what)
+      throwFirst(decodePartitionCodes(await link.request(key, version, [body])), what, 'WRITE')
     })
   }
 
@@ -92,7 +93,7 @@ export class TransactionCoordinator {
         const link = await cluster.coordinator('group', group, 'transaction')
         const body = encodeTransactionOffsets(this.#ref(), offsets)
         const used = this.isImplicit ? versionImplicit : version
-        throwFirst(decodePartitionCodes(await link.request(key, used, [body])), what)
+        throwFirst(decodePartitionCodes(await link.request(key, used, [body])), what, 'READ')
       },
       (failure) => {
         if (isMoved(failure)) cluster.forgetCoordinator('group', group)
@@ -108,7 +109,9 @@ export class TransactionCoordinator {
       what,
       async (link) => {
         const used = this.isImplicit ? versionRenewing : version
-        const answer = await link.request(key, used, [encodeEnd(this.#ref(), isCommit)])
+        const answering = link.request(key, used, [encodeEnd(this.#ref(), isCommit)])
+        if (isCommit) failpoint('kafka.end.sent')
+        const answer = await answering
         if (!this.isImplicit) {
           throwIf(decodeCode(answer), what)
           return
@@ -192,9 +195,9 @@ function isMoved(failure: KafkaFailure): boolean {
 }
 
 // One refusal leaves the others of its request aside: that is not what went wrong.
-function throwFirst(codes: readonly PartitionCode[], what: string): void {
+function throwFirst(codes: readonly PartitionCode[], what: string, right: string): void {
   const refused = codes.filter(({ code }) => code !== kafka.none)
   const first = refused.find(({ code }) => code !== operationNotAttempted) ?? refused[0]
   if (first === undefined) return
-  throwIf(first.code, `${what}, ${first.topic}/${first.partition}`)
+  throwIf(first.code, `${what}, ${first.topic}/${first.partition}`, right)
 }
