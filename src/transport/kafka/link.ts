@@ -29,7 +29,7 @@ export interface LinkParts {
   readonly clientId: string
   readonly security: Security
   readonly clock: Clock
-  /** For TCP, TLS and login together. @default 4000 */
+  /** For TCP, TLS and login together, and then for the first answer. @default 4000 */
   readonly connectTimeoutMs?: number
   /** @default 30000 */
   readonly requestTimeoutMs?: number
@@ -219,7 +219,9 @@ export class Link {
   }
 
   async #learnVersions(): Promise<void> {
-    const { apiKeys, finalizedFeatures } = await this.call(apiVersionsV3.api, 'tailrace', '0')
+    const limitMs = this.#connectTimeoutMs
+    const answer = await this.callWithin(limitMs, apiVersionsV3.api, 'tailrace', '0')
+    const { apiKeys, finalizedFeatures } = answer
     this.versions = new Map(
       apiKeys.map(({ apiKey, minVersion: min, maxVersion: max }) => [apiKey, { min, max }])
     )
