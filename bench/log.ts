@@ -1,4 +1,5 @@
 // The log of a bench: a directory of its own, filled before anything is measured, read to check.
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,9 +12,13 @@ import { partitions } from './page-views.ts'
 /** Work in a directory that is gone afterwards. */
 export async function withDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'tailrace-bench-'))
+  // Also when a signal ends the bench: an input of gigabytes may be in it.
+  const remove = (): void => rmSync(directory, { recursive: true, force: true })
+  process.once('exit', remove)
   try {
     return await work(directory)
   } finally {
+    process.off('exit', remove)
     await rm(directory, { recursive: true, force: true })
   }
 }
