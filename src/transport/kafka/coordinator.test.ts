@@ -307,8 +307,9 @@ test('where nobody knows who was there before, what is open is looked for and fe
     const { coordinator, fenced, fences, group } = scene
     group.open = ['tx', 'tx-of-one-that-died']
     await coordinator.join(request)
-    assert.deepEqual(idsOf(await beatUntil(scene, isIn)), [], 'nothing begins before that')
+    await beatUntil(scene, () => fences.length > 0)
     assert.deepEqual(fences, ['tx-of-one-that-died'])
+    assert.equal((await coordinator.beat()).isPending, true, 'a start waits for that')
     fenced.resolve()
     assert.deepEqual(idsOf(await beatUntil(scene, ({ owned }) => owned.length > 0)), all)
   })

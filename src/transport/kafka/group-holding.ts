@@ -27,6 +27,8 @@ export class GroupHolding {
   /** The group told that it moves on. */
   #isCalled = false
   #isLossUntold = false
+  /** Something was told of this membership. */
+  #isTold = false
   #lost: GroupMember | undefined
   #version = 0
 
@@ -137,6 +139,7 @@ export class GroupHolding {
     }
     this.#standing = options.keepsName ? { ...this.#standing, generation: 0 } : nowhere
     this.#words = undefined
+    this.#isTold = false
     this.#owned.clear()
     this.#held.clear()
     this.#hasNews = false
@@ -154,6 +157,19 @@ export class GroupHolding {
     if (this.#words === undefined) {
       return { owned: [], revoked: [], isLost: false, view: emptyView, isPending: true }
     }
+    const { isRejoinDue } = this
+    // Who has just come and waits for a fence has no answer yet, and is not done with its start.
+    if (!this.#isTold && this.#held.size > 0) {
+      return {
+        owned: [],
+        revoked: [],
+        isLost: false,
+        view: emptyView,
+        isPending: true,
+        isRejoinDue
+      }
+    }
+    this.#isTold = true
     const wanted = new Set(this.#words.wanted)
     return {
       owned: [...this.#owned].map(([task, epoch]) => ({ task, epoch })),
@@ -161,7 +177,7 @@ export class GroupHolding {
       isLost: false,
       view: this.#view(this.#words),
       member: this.#member(),
-      isRejoinDue: this.isRejoinDue
+      isRejoinDue
     }
   }
 
