@@ -7,6 +7,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
+import { optionTable } from '../src/host/option-table.ts'
 import { root } from './house/source.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'command-line-'))
@@ -58,6 +59,16 @@ async function run(t: TestContext, ...args: string[]): Promise<{ code: unknown; 
   const code = await one.ended
   return { code, text: one.said.out + one.said.err }
 }
+
+test('every option that says it is a flag is one of a worker', limits, async (t) => {
+  const { code, text } = await run(t, 'worker', '--help')
+  assert.equal(code, 0)
+  const flags = optionTable.flatMap(({ flag }) => flag ?? [])
+  assert.deepEqual(
+    flags.filter((flag) => !text.includes(`  ${flag} `)),
+    []
+  )
+})
 
 test('questions about an app: options before or after, as text and as JSON', limits, async (t) => {
   const [agents, asData, tables, drawing] = await Promise.all([

@@ -87,6 +87,7 @@ function addWorker(program: Command): void {
     .option('--web-port <port>', 'port of the web pages; 0 takes any that is free')
     .option('--web-host <address>', 'address of the web pages')
     .option('--without-web', 'serve no web pages')
+    .option('--guarantee <which>', 'exactly-once or at-least-once')
     .option('--static', 'Kafka: be a static member, named by host and data directory')
     .option('--instance-id <name>', 'Kafka: be a static member of this name')
     .option('--leave', 'Kafka: run nothing; take the static member that stopped out of its group')
@@ -158,6 +159,7 @@ async function contextOf(command: Command): Promise<CommandContext> {
 function flagsOf(given: Readonly<Record<string, string | boolean | undefined>>): Flags {
   return {
     broker: given['broker'],
+    guarantee: given['guarantee'],
     datadir: given['datadir'],
     logLevel: given['logLevel'],
     web: given['withoutWeb'] === true ? false : undefined,
