@@ -66,15 +66,6 @@ export interface Safety {
   readonly insyncMin: number
 }
 
-/** What it takes to lose a record, of the least safe of some topics. */
-export interface Safety {
-  readonly servers: number
-  /** Servers that keep each record. */
-  readonly replication: number
-  /** Servers that must have a record before it counts as written. */
-  readonly insyncMin: number
-}
-
 /** Asks and changes what a log holds, outside the flow of records. */
 export interface Admin {
   /** Descriptions of the topics that exist, of those named (or of all). */
@@ -97,8 +88,6 @@ export interface Admin {
    * @throws TAILRACE_TRANSPORT_OUT_OF_RANGE beyond the end
    */
   deleteRecords(partition: TopicPartition, before: number): Promise<void>
-  /** How safe the records of these topics are, where several servers keep them. */
-  safety?(topics: readonly string[]): Promise<Safety>
   /** How safe the records of these topics are, where several servers keep them. */
   safety?(topics: readonly string[]): Promise<Safety>
   /** Deletes and compacts what is due; the log also does so by itself. */
@@ -153,6 +142,11 @@ export interface TaskCommit {
   readonly offsets: readonly CommittedOffset[]
   /** Of the newest answer of this membership, where the log asks for it. */
   readonly member?: GroupMember | undefined
+  /**
+   * Asked where the log refuses that generation: the member as it is in the next one, or undefined
+   * when it has not kept the tasks of this commit.
+   */
+  readonly renewed?: () => Promise<GroupMember | undefined>
 }
 
 /** What the end of a transaction came to. */

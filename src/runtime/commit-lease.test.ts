@@ -44,6 +44,18 @@ test('a commit waits for the join, and for what it came to', async () => {
   await commit
 })
 
+test('commits go on while the group waits for others, until there is news', async () => {
+  const { keeper, worker } = twoSides()
+  await keeper.beginJoin(long)
+  const commit = worker.take(long)
+  keeper.waitForOthers()
+  await commit
+  worker.release()
+  keeper.renew()
+  keeper.endJoin()
+  assert.equal(worker.tryTake(), false)
+})
+
 test('a join that came to nothing lets the commit go on', async () => {
   const { keeper, worker } = twoSides()
   await keeper.beginJoin(long)

@@ -3,6 +3,8 @@
 // blocked.
 import { type Clock, pause } from '../port/clock.ts'
 
+/** Of `joining`: commits wait only until the group was asked, and for what it came to. */
+const join = { none: 0, begins: 1, waits: 2 }
 const cell = { joining: 0, committing: 1, membership: 2, losses: 3, cells: 4 }
 
 /**
@@ -66,7 +68,7 @@ export class CommitLease {
 
   /** The keeper's side: no commit begins from here on, and none is under way when it resolves. */
   async beginJoin(waitMaxMs: number): Promise<void> {
-    Atomics.store(this.#cells, cell.joining, 1)
+    Atomics.store(this.#cells, cell.joining, join.begins)
     const until = this.#clock.monotonic() + waitMaxMs
     while (Atomics.load(this.#cells, cell.committing) === 1) {
       const leftMs = until - this.#clock.monotonic()
@@ -76,8 +78,14 @@ export class CommitLease {
     }
   }
 
+  /** The group waits for its other members: until they came, the old generation holds. */
+  waitForOthers(): void {
+    Atomics.store(this.#cells, cell.joining, join.waits)
+    Atomics.notify(this.#cells, cell.joining)
+  }
+
   endJoin(): void {
-    Atomics.store(this.#cells, cell.joining, 0)
+    Atomics.store(this.#cells, cell.joining, join.none)
     Atomics.notify(this.#cells, cell.joining)
   }
 
@@ -104,7 +112,7 @@ export class CommitLease {
   }
 
   #isFree(): boolean {
-    if (Atomics.load(this.#cells, cell.joining) === 1) return false
+    if (Atomics.load(this.#cells, cell.joining) === join.begins) return false
     return Atomics.load(this.#cells, cell.membership) === this.#told
   }
 

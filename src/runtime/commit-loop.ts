@@ -2,7 +2,7 @@
 // time. A commit that failed ends in a crash in place: every task begins again at its last commit.
 import { hasCode, TailraceError } from '../core/errors.ts'
 import { type Clock, pause } from '../port/clock.ts'
-import type { TransactionOptions, Transport } from '../port/transport.ts'
+import type { GroupMember, TransactionOptions, Transport } from '../port/transport.ts'
 import { type CommitParts, commitTasks, UnencodableTasks } from './commit.ts'
 import type { CommitLease } from './commit-lease.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -14,7 +14,7 @@ import type { TaskSet } from './task-set.ts'
 import { Upkeep } from './upkeep.ts'
 import { within } from './within.ts'
 
-export interface CommitLoopParts extends Omit<CommitParts, 'member' | 'within'> {
+export interface CommitLoopParts extends Omit<CommitParts, 'member' | 'renewed' | 'within'> {
   readonly transport: Transport
   readonly transactionalId: string
   readonly clock: Clock
@@ -34,6 +34,7 @@ export interface CommitLoopParts extends Omit<CommitParts, 'member' | 'within'> 
 /** Restarts without one successful commit between them, after which the worker gives up. */
 const restartsMax = 5
 const reopenPauseMs = 200
+const renewPauseMs = 5
 
 export class CommitLoop {
   readonly #parts: CommitLoopParts
@@ -129,6 +130,7 @@ export class CommitLoop {
       const lost = await commitTasks(set.committable, sender, {
         ...this.#parts,
         member,
+        renewed: (tasks) => this.#renewed(tasks, set, member),
         within: ending
       })
       for (const task of lost) this.#drop(task, set)
@@ -156,6 +158,22 @@ export class CommitLoop {
     const fields = { task: task.owned.task }
     this.#parts.dispatcher.log.warn(fields, 'a task is owned by another worker now; dropping it')
     set.drop(task)
+  }
+
+  // The group moved on between the look at its generation and the commit. Only members say what
+  // they own, so what is still open here is still ours; a loss or a new owner has closed it.
+  async #renewed(
+    tasks: readonly OpenTask[],
+    set: TaskSet,
+    refused: GroupMember | undefined
+  ): Promise<GroupMember | undefined> {
+    const { clock, timeoutMs } = this.#parts
+    const until = clock.monotonic() + timeoutMs
+    const isSame = (): boolean =>
+      set.member?.memberId === refused?.memberId && set.member?.generation === refused?.generation
+    while (isSame() && clock.monotonic() < until) await pause(clock, renewPauseMs)
+    const isKept = set.member?.memberId === refused?.memberId && !isSame()
+    return isKept && tasks.every(({ state }) => state !== 'closed') ? set.member : undefined
   }
 
   #within<T>(work: Promise<T>): Promise<T> {

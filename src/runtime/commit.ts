@@ -14,6 +14,8 @@ export interface CommitParts {
   readonly memberId: string
   /** Of the tasks' membership, where the log checks commits by it. */
   readonly member: GroupMember | undefined
+  /** The same in the group's next generation, if it has kept these tasks. */
+  readonly renewed: (tasks: readonly OpenTask[]) => Promise<GroupMember | undefined>
   readonly store: Store
   readonly counters: Counters
   /** Identity of each changelog topic, for checkpoints. */
@@ -48,7 +50,9 @@ export async function commitTasks(
   sender.check()
   const cuts = cutsOf(tasks.filter(hasProgress))
   if (cuts.length === 0) return []
-  for (const cut of cuts) appendCut(cut, sender, parts)
+  const renewed = (): Promise<GroupMember | undefined> =>
+    parts.renewed(cuts.map(({ task }) => task))
+  for (const cut of cuts) appendCut(cut, sender, { ...parts, renewedAll: renewed })
   sender.seal()
   failpoint('commit.frozen')
   // Not the store write: once begun it takes hold, and a restore must not begin beside it.
@@ -96,7 +100,11 @@ function cutOf(task: OpenTask): Cut {
   }
 }
 
-function appendCut(cut: Cut, sender: Sender, parts: CommitParts): void {
+interface AppendParts extends CommitParts {
+  readonly renewedAll: () => Promise<GroupMember | undefined>
+}
+
+function appendCut(cut: Cut, sender: Sender, parts: AppendParts): void {
   const { owned, partition } = cut.task
   for (const { rows, shard } of cut.rows) {
     parts.counters.changelogRecords += rows.length
@@ -113,7 +121,7 @@ function appendCut(cut: Cut, sender: Sender, parts: CommitParts): void {
     memberId: parts.memberId,
     epoch: owned.epoch,
     offsets: cut.offsets,
-    member: parts.member
+    ...(parts.member === undefined ? {} : { member: parts.member, renewed: parts.renewedAll })
   })
 }
 

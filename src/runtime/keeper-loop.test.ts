@@ -119,26 +119,30 @@ test('nothing is told while the group has not taken the member in', { timeout: 3
   )
 )
 
-test('a due join waits for the commit, and commits wait for the join', { timeout: 30_000 }, () =>
-  withLoop(async ({ group, lease, told }) => {
-    await until(() => told.length > 0)
-    lease.told(told.at(-1)?.membership ?? 0)
-    assert.equal(lease.tryTake(), true)
-    group.answer = answerOf(1, { isRejoinDue: true })
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    assert.ok(!group.said.includes('rejoin'), 'the commit still has the lease')
-    lease.release()
-    await until(() => group.said.includes('rejoin'))
-    assert.equal(lease.tryTake(), false, 'a join is under way')
-    group.answer = answerOf(2)
-    group.rejoined.resolve()
-    await until(() => told.at(-1)?.answer.member?.generation === 2)
-    assert.equal(lease.tryTake(), false, 'the worker has not been told of it')
-    lease.told(told.at(-1)?.membership ?? 0)
-    await lease.take(30_000)
-    lease.release()
-    assert.equal(group.said.filter((said) => said === 'rejoin').length, 1)
-  })
+test(
+  'a due join waits for the commit, and commits wait for what it came to',
+  { timeout: 30_000 },
+  () =>
+    withLoop(async ({ group, lease, told }) => {
+      await until(() => told.length > 0)
+      lease.told(told.at(-1)?.membership ?? 0)
+      assert.equal(lease.tryTake(), true)
+      group.answer = answerOf(1, { isRejoinDue: true })
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      assert.ok(!group.said.includes('rejoin'), 'the commit still has the lease')
+      lease.release()
+      await until(() => group.said.includes('rejoin'))
+      await lease.take(30_000)
+      lease.release()
+      group.answer = answerOf(2)
+      group.rejoined.resolve()
+      await until(() => told.at(-1)?.answer.member?.generation === 2)
+      assert.equal(lease.tryTake(), false, 'the worker has not been told of it')
+      lease.told(told.at(-1)?.membership ?? 0)
+      await lease.take(30_000)
+      lease.release()
+      assert.equal(group.said.filter((said) => said === 'rejoin').length, 1)
+    })
 )
 
 test('beats and releases go on while a join is under way', { timeout: 30_000 }, () =>

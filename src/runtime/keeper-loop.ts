@@ -121,7 +121,9 @@ export class KeeperLoop {
     this.#join = 'under way'
     await lease.beginJoin(leaseMsMax)
     try {
-      if (!this.#isStopped) await coordinator.rejoin?.()
+      const rejoined = this.#isStopped ? undefined : coordinator.rejoin?.()
+      lease.waitForOthers()
+      await rejoined
     } catch (error) {
       // What it came to is what the next beat says.
       if (!this.#isStopped) this.#failed(error)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { hasCode } from '../../src/core/errors.ts'
 import type { TaskSpec } from '../../src/core/task-spec.ts'
-import type { OwnedTask } from '../../src/port/transport.ts'
+import type { GroupMember, OwnedTask, TaskCommit } from '../../src/port/transport.ts'
 import { createKafkaTransport } from '../../src/transport/kafka/index.ts'
 import { joinGroupV9 } from '../../src/transport/kafka/library.ts'
 import { javaTool, type TestBroker, testBroker } from './broker.ts'
@@ -307,6 +307,43 @@ test('a group that another kind of client uses is refused, and left alone', limi
     assert.ok(error.message.includes(group))
     return true
   })
+})
+
+test('commits go on while a join waits for others, and follow the group', limits, async () => {
+  await using members = new Members()
+  await using session = await sessionOf()
+  const group = ownName('members')
+  const topic = await session.topic('going-on', 4)
+  const tasks = tasksOf(topic, 4)
+  const parts = { url: broker.url, group, tasks }
+  const [first, slow] = [await members.join('a', parts), await members.join('b', parts)]
+  await settled([first, slow], tasks)
+  const task = first.tasks.at(-1) ?? ''
+  const producer = await first.transport.transactionalProducer(`${group}-a`)
+  const commit = async (offset: number, more: Partial<TaskCommit> = {}): Promise<void> => {
+    await first.lease.take(30_000)
+    await producer.begin()
+    producer.commitOffsets({ ...first.commitOf(task, offset), ...more })
+    await producer.end().finally(() => first.lease.release())
+  }
+  first.isReleasing = false
+  slow.freeze()
+  const { generation, last: before } = first
+  const third = await members.join('c', parts)
+  await until(() => first.last.isRejoinDue === true, 'the first is called')
+  await commit(5)
+  assert.deepEqual([first.generation, third.answers.length], [generation, 0], 'nobody waited')
+  await until(() => third.answers.length > 0, 'the third is taken in')
+  const renewed = async (): Promise<GroupMember | undefined> => first.last.member
+  await commit(6, { member: before.member, renewed })
+  await assert.rejects(
+    commit(7, { member: before.member, renewed: async () => undefined }),
+    (error) => hasCode(error, 'TAILRACE_TRANSPORT_FENCED')
+  )
+  await producer.close()
+  const { sources } = tasks.find(({ id }) => id === task) ?? { sources: [] }
+  const [committed] = await session.admin.committed(group, sources)
+  assert.equal(committed?.offset, 6)
 })
 
 async function sessionOf(): Promise<Session & AsyncDisposable> {

@@ -13,7 +13,8 @@ import {
   encodeOffsetCommit,
   type GroupOffsets,
   groupOffsets,
-  offsetCommit
+  offsetCommit,
+  commitRenewing
 } from './group-offsets.ts'
 import type { ProducerIdentity } from './produce-batch.ts'
 import type { SentBatch } from './produce-broker.ts'
@@ -130,7 +131,9 @@ export class AtLeastOnceProducer implements TransactionalProducer {
     await this.#sender.flush()
     if (this.#failure !== undefined) throw inDoubt(this.#failure)
     try {
-      for (const offsets of groupOffsets(this.#commits)) await this.#commitGroup(offsets)
+      for (const offsets of groupOffsets(this.#commits)) {
+        await commitRenewing(offsets, (renewed) => this.#commitGroup(renewed))
+      }
     } catch (error) {
       throw inDoubt(toTailraceError(error, 'the offsets could not be committed'))
     }

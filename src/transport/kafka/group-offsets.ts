@@ -2,6 +2,7 @@
 
 import type { CommittedOffset, GroupMember, TaskCommit } from '../../port/transport.ts'
 import { WireWriter } from './produce-wire.ts'
+import { KafkaFailure } from './protocol-failure.ts'
 import { byTopic, type TransactionRef } from './transaction-codec.ts'
 
 /** What one member commits for a group. */
@@ -10,6 +11,8 @@ export interface GroupOffsets {
   /** Undefined where nobody is a member: tools, and groups that only keep offsets. */
   readonly member: GroupMember | undefined
   readonly offsets: readonly CommittedOffset[]
+  /** The member in the next generation, where this one is refused. */
+  readonly renewed?: TaskCommit['renewed']
 }
 
 /** The commits of all tasks, in one for each group and member. */
@@ -23,9 +26,27 @@ export function groupOffsets(commits: readonly TaskCommit[]): readonly GroupOffs
     if (known === undefined) groups.set(name, { commit, offsets: [...commit.offsets] })
     else known.offsets.push(...commit.offsets)
   }
-  return [...groups.values()].map(({ commit: { group, member }, offsets }) => {
-    return { group, member, offsets }
+  return [...groups.values()].map(({ commit: { group, member, renewed }, offsets }) => {
+    return { group, member, offsets, ...(renewed === undefined ? {} : { renewed }) }
   })
+}
+
+/** What a group answers while it moves to its next generation, or when it has. */
+const movedOn: ReadonlySet<number> = new Set([22, 27])
+
+/** Commits once more as a member of the next generation, where the group has moved on. */
+export async function commitRenewing(
+  offsets: GroupOffsets,
+  commit: (offsets: GroupOffsets) => Promise<void>
+): Promise<void> {
+  try {
+    await commit(offsets)
+  } catch (error) {
+    if (!(error instanceof KafkaFailure) || !movedOn.has(error.code)) throw error
+    const member = await offsets.renewed?.()
+    if (member === undefined) throw error
+    await commit({ ...offsets, member })
+  }
 }
 
 export const offsetCommit = { key: 8, version: 9 } as const

@@ -11,7 +11,7 @@ import type {
   TransactionalProducer,
   TransactionReport
 } from '../../port/transport.ts'
-import { groupOffsets } from './group-offsets.ts'
+import { commitRenewing, groupOffsets } from './group-offsets.ts'
 import type { SentBatch } from './produce-broker.ts'
 import type { ProduceCluster } from './produce-cluster.ts'
 import type { PartitionSendQueue } from './produce-partition.ts'
@@ -168,7 +168,9 @@ class KafkaTransaction implements TransactionalProducer {
     const flushed = this.#sender.flush()
     // The coordinators keep them aside until the end, so nothing has to be waited for.
     if (offsets.length > 0) this.#admission.isStarted = true
-    const committed = offsets.map((one) => this.#coordinator.commitOffsets(one))
+    const committed = offsets.map((one) =>
+      commitRenewing(one, (renewed) => this.#coordinator.commitOffsets(renewed))
+    )
     const [refused] = await settledFailures(committed)
     if (refused !== undefined) this.#fail(toTailraceError(refused, 'the offsets are refused'))
     await flushed
