@@ -35,6 +35,11 @@ const job: Job = {
   watchesLoop: false
 }
 
+// As `tailrace worker` does; this process runs the compiled package.
+const heap = new URL('../../dist/host/heap.js', import.meta.url).href
+const { boundHeapGrowth } = (await import(heap)) as typeof import('../../src/host/heap.ts')
+boundHeapGrowth()
+
 let seen = 0
 const program = programOf(job, () => {
   seen++

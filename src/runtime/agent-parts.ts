@@ -2,7 +2,6 @@
 import type { AgentDeclaration, TableDeclaration, TopicDeclaration } from '../core/declarations.ts'
 import type { UnsentRecord } from '../core/engine.ts'
 import { invariant, TailraceError } from '../core/errors.ts'
-import { isThenable } from '../core/schema.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
 import { outgoing, type OutgoingContext, type Spreader } from './outgoing.ts'
 import type { Scope } from './scope.ts'
@@ -93,7 +92,7 @@ export function sendWithin(
 
 function outgoingNow(...what: Parameters<typeof outgoing>): OutgoingRecord {
   const made = outgoing(...what)
-  if (!isThenable(made)) return made
+  if (!(made instanceof Promise)) return made
   // Its outcome is not wanted: an output must be valid before its event goes on.
   made.then(undefined, () => undefined)
   throw new TailraceError(

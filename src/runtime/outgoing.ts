@@ -39,19 +39,42 @@ export function outgoing(
   context: OutgoingContext,
   spreader: Spreader
 ): OutgoingRecord | Promise<OutgoingRecord> {
-  const where = `a record for "${topic.name}"`
+  const names = namesOf(topic)
   const given = record.key ?? null
   // Checked only: what is sent is the schema's input, which the reader's schema takes again.
-  const checks = [
-    validate(topic.key, given, `the key of ${where}`),
-    validate(topic.value, record.value ?? null, `the value of ${where}`)
-  ]
-  const build = (): OutgoingRecord => {
-    const key = encode(topic.key, given, `the key of ${where}`)
-    const value = encode(topic.value, record.value, `the value of ${where}`)
-    return placed(topic, { record, key, value }, context, spreader)
-  }
-  return checks.some(isThenable) ? Promise.all(checks).then(build) : build()
+  const key = validate(topic.key, given, names.key)
+  const value = validate(topic.value, record.value ?? null, names.value)
+  if (!isThenable(key) && !isThenable(value)) return encoded(topic, record, context, spreader)
+  return Promise.all([key, value]).then(() => encoded(topic, record, context, spreader))
+}
+
+interface Names {
+  readonly key: string
+  readonly value: string
+}
+
+/** Kept for each topic: they are needed only where something fails, and cost more than it. */
+const namesKept = new WeakMap<TopicDeclaration, Names>()
+
+function namesOf(topic: TopicDeclaration): Names {
+  const kept = namesKept.get(topic)
+  if (kept !== undefined) return kept
+  const record = `a record for "${topic.name}"`
+  const names = { key: `the key of ${record}`, value: `the value of ${record}` }
+  namesKept.set(topic, names)
+  return names
+}
+
+function encoded(
+  topic: TopicDeclaration,
+  record: UnsentRecord,
+  context: OutgoingContext,
+  spreader: Spreader
+): OutgoingRecord {
+  const names = namesOf(topic)
+  const key = encode(topic.key, record.key ?? null, names.key)
+  const value = encode(topic.value, record.value, names.value)
+  return placed(topic, { record, key, value }, context, spreader)
 }
 
 interface EncodedParts {
