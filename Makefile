@@ -2,12 +2,11 @@
 .DEFAULT_GOAL := native-run
 .PHONY: run-dev native-run test down
 
-# Starts the Kafka of compose.yaml, and the demo beside it. The demo does not use that Kafka: this
-# version keeps its log in ./.tailrace, and refuses kafka://… until the version that speaks it.
+# Starts the Kafka of compose.yaml, and the demo on it.
 run-dev:
 	docker compose up --detach --wait
 	npm install
-	npm run demo
+	TAILRACE_BROKER=kafka://localhost:9092 npm run demo
 
 # Starts the demo with nothing beside it: page views on http://localhost:8088/report/.
 native-run:
@@ -19,7 +18,7 @@ test:
 	npm install
 	npm test
 
-# Stops the Kafka of compose.yaml and deletes what it stored. The demo's log stays: delete
-# ./.tailrace to begin anew.
+# Stops the Kafka of compose.yaml and deletes what it stored. Tables in ./.tailrace stay; their log
+# is gone then, and the next start wipes them by itself.
 down:
 	docker compose down --volumes

@@ -125,6 +125,22 @@ const anchorOf = (heading: string): string =>
     .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
     .replaceAll(' ', '-')
 
+test('each guarantee names a test that shows it, and that `npm test` runs', () => {
+  const lines = readFileSync(join(root, 'docs/guarantees.md'), 'utf8').split('\n')
+  const rows = lines.filter((line) => /^\| (?!.*shown by)/.test(line))
+  assert.ok(rows.length > 25, `${rows.length} guarantees`)
+  for (const row of rows) {
+    const shownBy = row.split(' | ').at(-1) ?? ''
+    const targets = [...shownBy.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
+    assert.ok(targets.length > 0, row)
+    for (const target of targets) {
+      assert.match(target, /^\.\.\/(?:src|test|examples)\/.*\.test\.ts$/, row)
+      const path = target.slice('../'.length)
+      assert.ok(paths.includes(path), `${path} of: ${row}`)
+    }
+  }
+})
+
 test('every page of the docs is reached from the README', () => {
   const reached = new Set(['README.md'])
   for (const page of reached) {

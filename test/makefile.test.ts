@@ -7,7 +7,11 @@ import { test } from 'node:test'
 import { root } from './house/source.ts'
 
 const commands: Readonly<Record<string, readonly string[]>> = {
-  'run-dev': ['docker compose up --detach --wait', 'npm install', 'npm run demo'],
+  'run-dev': [
+    'docker compose up --detach --wait',
+    'npm install',
+    'TAILRACE_BROKER=kafka://localhost:9092 npm run demo'
+  ],
   'native-run': ['npm install', 'npm run demo'],
   test: ['npm install', 'npm test'],
   down: ['docker compose down --volumes']

@@ -8,40 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Program } from '../examples/program.ts'
 import { blocksOf } from './docs/blocks.ts'
 import { installedFolder } from './docs/folder.ts'
+import { type Said, sessionOf, settled } from './docs/session.ts'
 import { root } from './house/source.ts'
 
 const path = join(root, 'README.md')
 const [program] = blocksOf('README.md', path)
-
-interface Said {
-  readonly command: string
-  readonly output: readonly string[]
-}
-
-/** Every `$ command` of the console blocks, with the lines below it. */
-function sessionOf(text: string): Said[] {
-  const blocks = [...text.matchAll(/^```console\n([^]*?)^```$/gm)].map(([, inside = '']) => inside)
-  return blocks.flatMap((block) =>
-    block
-      .split(/^\$ /m)
-      .slice(1)
-      .map((part) => {
-        const [command = '', ...output] = part.trimEnd().split('\n')
-        return { command, output }
-      })
-  )
-}
-
-/** What differs from run to run: times, process ids, ports, offsets, where the folder is. */
-function settled(line: string): string {
-  return line
-    .replace(/^\[\d\d:\d\d:\d\d\.\d{3}\]/, '[time]')
-    .replace(/\bpid \d+/, 'pid N')
-    .replace(/127\.0\.0\.1:\d+/, '127.0.0.1:PORT')
-    .replace(/( in |embedded:)\/.*\/\.tailrace\//, '$1/folder/.tailrace/')
-    .replace(/\boffset \d+/, 'offset N')
-    .replaceAll(/\b\d{13}\b/g, 'TIME')
-}
 
 const homeOf = (line: string): number => Number(/^home (\d+)$/.exec(line)?.[1])
 const hour = (): number => Math.floor(Date.now() / 3_600_000)

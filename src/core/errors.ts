@@ -220,7 +220,7 @@ export const catalogue = {
   },
   TAILRACE_TRANSPORT_UNKNOWN_URL: {
     meaning: 'No transport is known for this broker URL.',
-    fix: "Use 'embedded:<directory>', 'memory:' or pass a transport."
+    fix: "Use 'embedded:<directory>', 'kafka://host:9092', 'memory:' or pass a transport."
   },
   TAILRACE_WEB_ADDRESS: {
     meaning: 'The web pages cannot be served at the address that was named.',

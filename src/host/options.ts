@@ -69,7 +69,7 @@ export interface RunOptions {
    * @default embedded:./.tailrace/log, refused under NODE_ENV=production
    */
   readonly broker?: string
-  /** The least that is promised; the logs of this version give the most. @default exactly-once */
+  /** The least that is promised; a log that gives more gives more. @default exactly-once */
   readonly guarantee?: 'exactly-once' | 'at-least-once'
   /**
    * Where tables are kept: each worker takes `worker-N` in it, the first that is free. A directory
@@ -86,6 +86,8 @@ export interface RunOptions {
   readonly commitInterval?: Duration
   /** After this a commit that has not ended has failed. @default 30s */
   readonly commitTimeout?: Duration
+  /** A broker that has not answered for longer ends the process. @default 5m */
+  readonly brokerTimeout?: Duration
   /** How long an event may go on when its task moves to another worker. @default 10s */
   readonly drainTimeout?: Duration
   /** How long a stopping worker waits for the events it works on. @default 30s */
