@@ -28,6 +28,7 @@ export type Api = keyof typeof apis
  * - `lose-request`: the broker never sees it; the connection is cut.
  * - `lose-answer`: the broker does it; the connection is cut instead of the answer.
  * - `swallow-answer`: the broker does it; the answer never comes, and the connection stays.
+ * - `late-request`: the connection is cut, and the broker sees it at `release`, from nobody.
  * - `hold-request`: neither it nor what follows on its connection goes on before `release`.
  * - `hold-answer`: the broker does it; its answer and those behind it wait for `release`.
  */
@@ -35,6 +36,7 @@ export type FaultKind =
   | 'lose-request'
   | 'lose-answer'
   | 'swallow-answer'
+  | 'late-request'
   | 'hold-request'
   | 'hold-answer'
 

@@ -137,6 +137,7 @@ export class Proxy {
 class Pair {
   readonly #client: Socket
   readonly #broker: Socket
+  readonly #target: number
   readonly #faultOf: (key: number) => Fault | undefined
   /** By correlation id. */
   readonly #struck = new Map<number, Fault>()
@@ -144,6 +145,7 @@ class Pair {
 
   constructor(client: Socket, target: number, faultOf: (key: number) => Fault | undefined) {
     this.#client = client
+    this.#target = target
     this.#broker = connect({ host: '127.0.0.1', port: target, noDelay: true })
     this.#faultOf = faultOf
     client.setNoDelay(true)
@@ -194,6 +196,12 @@ class Pair {
       this.cut()
       return false
     }
+    if (fault.kind === 'late-request') {
+      this.cut()
+      void fault.released.then(() => deliver(frame, this.#target))
+      fault.strike()
+      return false
+    }
     if (fault.kind === 'hold-request') {
       fault.strike()
       await fault.released
@@ -214,4 +222,12 @@ class Pair {
     if (fault.kind === 'lose-answer') this.cut()
     return fault.kind === 'hold-answer'
   }
+}
+
+/** As from a network that lost the client long ago: the broker does it, and nobody hears. */
+function deliver(frame: Buffer, port: number): void {
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true })
+  socket.on('error', () => socket.destroy())
+  socket.once('data', () => socket.destroy())
+  socket.write(frame)
 }

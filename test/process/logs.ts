@@ -16,6 +16,8 @@ export interface SceneLog {
   readonly name: LogName
   /** As TAILRACE_BROKER takes it. */
   readonly broker: string
+  /** The same for what the test itself runs. */
+  readonly ownBroker: string
   /** A client beside those of the workers. */
   readonly transport: Transport
   readonly names: VisitsNames
@@ -44,6 +46,7 @@ async function openEmbedded(directory: string): Promise<SceneLog> {
   return {
     name: 'embedded',
     broker: `embedded:${directory}`,
+    ownBroker: `embedded:${directory}`,
     transport,
     names: namesOf(''),
     suffix: '',
@@ -56,9 +59,21 @@ async function openEmbedded(directory: string): Promise<SceneLog> {
 /** As on the embedded log, so that a scene means the same on both. */
 const session = { sessionTimeout: '3s', heartbeat: '200ms' } as const
 
+export interface SceneBroker {
+  readonly url: string
+  /** For the test's own client, where that must not meet what its workers meet. @default `url` */
+  readonly ownUrl?: string
+  [Symbol.asyncDispose](): Promise<void>
+}
+
 async function openKafka(): Promise<SceneLog> {
-  const broker = await testBroker()
-  const transport = createKafkaTransport({ url: broker.url })
+  return await openKafkaOn(await testBroker())
+}
+
+/** Lets the broker go when it closes, or cannot be opened. */
+export async function openKafkaOn(broker: SceneBroker): Promise<SceneLog> {
+  const ownBroker = broker.ownUrl ?? broker.url
+  const transport = createKafkaTransport({ url: ownBroker })
   const suffix = `-${randomBytes(5).toString('hex')}`
   const names = namesOf(suffix)
   const topics = [names.app, names.seen, names.byPage, `nothing${suffix}`].concat(
@@ -73,6 +88,7 @@ async function openKafka(): Promise<SceneLog> {
   return {
     name: 'Kafka',
     broker: broker.url,
+    ownBroker,
     transport,
     names,
     suffix,

@@ -42,17 +42,22 @@ export class Scene {
   private constructor(directory: string, log: SceneLog) {
     this.directory = directory
     this.log = log
-    this.#app = visitsApp({ broker: log.broker, suffix: log.suffix, ...log.options })
+    this.#app = visitsApp({ broker: log.ownBroker, suffix: log.suffix, ...log.options })
   }
 
-  static async open(t: TestContext, name: LogName): Promise<Scene> {
+  static open(t: TestContext, name: LogName): Promise<Scene> {
+    return Scene.on(t, (directory) => openLog(name, directory))
+  }
+
+  /** On a log of the test's own. */
+  static async on(t: TestContext, open: (directory: string) => Promise<SceneLog>): Promise<Scene> {
     const directory = await mkdtemp(join(tmpdir(), 'tailrace-process-'))
     let scene: Scene | undefined
     t.after(async () => {
       if (scene !== undefined) await scene.#close()
       await rm(directory, { recursive: true, force: true })
     })
-    scene = new Scene(directory, await openLog(name, directory))
+    scene = new Scene(directory, await open(directory))
     return scene
   }
 
@@ -169,7 +174,7 @@ export class Scene {
 
   async #tablesFrom(data: string): Promise<Tables> {
     const { app, pages, users, views } = visitsApp({
-      broker: this.broker,
+      broker: this.log.ownBroker,
       suffix: this.log.suffix,
       datadir: this.place(data),
       logLevel: 'silent',

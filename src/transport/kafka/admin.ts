@@ -30,12 +30,15 @@ export class KafkaAdmin implements Admin {
 
   async describe(names?: readonly string[]): Promise<readonly TopicDescription[]> {
     const which = names === undefined ? 'the topics' : `the topics ${names.join(', ')}`
-    return this.#within(`${which} could not be described`, async () => {
-      if (names?.length === 0) return []
-      const { topics } = await this.#cluster.describe(names)
-      const found = topics.filter((topic) => isThere(topic, names !== undefined))
-      return this.#describeAll(found)
-    })
+    const what = `${which} could not be described`
+    if (names?.length === 0) return []
+    return this.#within(what, () =>
+      this.#cluster.retry(what, async () => {
+        const { topics } = await this.#cluster.describe(names)
+        const found = topics.filter((topic) => isThere(topic, names !== undefined))
+        return this.#describeAll(found)
+      })
+    )
   }
 
   async create(topics: readonly TopicSpec[]): Promise<readonly TopicDescription[]> {
@@ -115,16 +118,19 @@ export class KafkaAdmin implements Admin {
   }
 
   async safety(names: readonly string[]): Promise<Safety> {
-    return this.#within('the safety of the topics could not be asked for', async () => {
-      const { brokers, topics } = await this.#cluster.describe(names)
-      const found = topics.filter((topic) => isThere(topic, true))
-      const copies = found.flatMap(({ partitions }) =>
-        partitions.map(({ replicaNodes }) => replicaNodes.length)
-      )
-      const least = await this.#insyncOf(found)
-      const servers = brokers.length
-      return { servers, replication: Math.min(...copies), insyncMin: Math.min(...least) }
-    })
+    const what = 'the safety of the topics could not be asked for'
+    return this.#within(what, () =>
+      this.#cluster.retry(what, async () => {
+        const { brokers, topics } = await this.#cluster.describe(names)
+        const found = topics.filter((topic) => isThere(topic, true))
+        const copies = found.flatMap(({ partitions }) =>
+          partitions.map(({ replicaNodes }) => replicaNodes.length)
+        )
+        const least = await this.#insyncOf(found)
+        const servers = brokers.length
+        return { servers, replication: Math.min(...copies), insyncMin: Math.min(...least) }
+      })
+    )
   }
 
   async #insyncOf(topics: readonly MetadataTopic[]): Promise<readonly number[]> {

@@ -12,13 +12,16 @@ import { KafkaFailure, local } from './protocol-failure.ts'
 export interface BootstrapParts {
   readonly brokers: readonly BrokerAddress[]
   readonly links: BrokerLinks
-  readonly hasLogin: boolean
+  /** A broker that hangs up may mean that it wants a login. */
+  readonly mayLackLogin: boolean
   readonly clock: Clock
 }
 
 /** The next address is tried after so long without an answer, or at once after a refusal. */
 const staggerMs = 500
 const timeoutMs = 4_700
+/** A connection that was lost says little: it is tried once more, after so long. */
+const againMs = 100
 
 /** The request whose newest version names the release: Fetch 17 came with Kafka 3.9. */
 const releaseMark = { key: 1, version: 17 }
@@ -61,25 +64,44 @@ async function allOf(attempts: readonly Promise<MetadataAnswer>[]): Promise<Meta
   return Promise.any(attempts)
 }
 
-async function contact(
-  address: BrokerAddress,
-  { links, hasLogin }: BootstrapParts
-): Promise<MetadataAnswer> {
-  const link = await links.bootstrap(address)
+async function contact(address: BrokerAddress, parts: BootstrapParts): Promise<MetadataAnswer> {
+  const { clock, mayLackLogin } = parts
+  const first = await attempt(address, parts)
+  if (first.answer !== undefined) return first.answer
+  if (!isLost(first.error)) throw first.error
+  await pause(clock, againMs)
+  const second = await attempt(address, parts)
+  if (second.answer !== undefined) return second.answer
+  // Before a login a broker answers what it speaks, and hangs up at anything else, every time.
+  const hasHungUp = first.hasSpoken && second.hasSpoken && isLost(second.error)
+  if (!mayLackLogin || !hasHungUp) throw second.error
+  const what = `connecting to ${address.host}:${address.port}`
+  const reason = 'the broker hung up on a request without a login'
+  throw new KafkaFailure(local.saslExpected, what, { cause: second.error, reason })
+}
+
+interface Attempt {
+  readonly answer?: MetadataAnswer
+  readonly error?: unknown
+  /** It said what it speaks. */
+  readonly hasSpoken: boolean
+}
+
+async function attempt(address: BrokerAddress, { links }: BootstrapParts): Promise<Attempt> {
+  let link: Link | undefined
   try {
+    link = await links.bootstrap(address)
     throwIfOld(link)
-    return await link.call(metadataV12.api, [], false)
+    return { answer: await link.call(metadataV12.api, [], false), hasSpoken: true }
   } catch (error) {
-    // Before a login a broker answers what it speaks, and hangs up at anything else.
-    if (hasLogin || !(error instanceof KafkaFailure) || error.code !== local.connectionLost) {
-      throw error
-    }
-    const what = `connecting to ${address.host}:${address.port}`
-    const reason = 'the broker hung up on a request without a login'
-    throw new KafkaFailure(local.saslExpected, what, { cause: error, reason })
+    return { error, hasSpoken: link !== undefined }
   } finally {
-    link.close()
+    link?.close()
   }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof KafkaFailure && error.code === local.connectionLost
 }
 
 function throwIfOld({ versions, host, port }: Link): void {

@@ -59,8 +59,9 @@ export class Cluster {
    */
   async connect(): Promise<void> {
     const { brokers, security, clock } = this.#parts
-    const hasLogin = security.sasl !== undefined
-    this.#metadata.apply(await bootstrap({ brokers, clock, hasLogin, links: this.#links }))
+    // Brokers that once answered without a login want none.
+    const mayLackLogin = security.sasl === undefined && this.#metadata.brokers.length === 0
+    this.#metadata.apply(await bootstrap({ brokers, clock, mayLackLogin, links: this.#links }))
   }
 
   async link(broker: number, purpose: Purpose): Promise<Link> {

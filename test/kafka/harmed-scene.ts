@@ -1,0 +1,41 @@
+// Scenes of whole workers between whom and their broker a proxy stands; the test goes past it.
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openKafkaOn } from '../process/logs.ts'
+import { Scene } from '../process/run.ts'
+import type { ProxiedBroker } from './proxy.ts'
+import type { Fault } from './proxy-faults.ts'
+
+/** Hit only by a test that fails. */
+const patienceMs = 90_000
+
+export async function harmedScene(t: TestContext, broker: ProxiedBroker): Promise<Scene> {
+  const ownUrl = broker.cluster.url('plain')
+  const dispose = async (): Promise<void> => undefined
+  return await Scene.on(t, () =>
+    openKafkaOn({ url: broker.url, ownUrl, [Symbol.asyncDispose]: dispose })
+  )
+}
+
+/** Resolves when the fault has met its request, while `scene` keeps its workers busy. */
+export async function strikes(scene: Scene, fault: Fault): Promise<void> {
+  let hasHappened = false
+  void fault.happened.then(() => {
+    hasHappened = true
+  })
+  await underLoad(scene, () => hasHappened)
+}
+
+/** A little at a time: visits must not get ahead of the clock. */
+export async function underLoad(scene: Scene, isOver: () => boolean): Promise<void> {
+  await scene.sendUntil(isOver, { slice: 20, everyMs: 20 })
+}
+
+export async function until(test: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const limit = performance.now() + patienceMs
+  while (!(await test())) {
+    assert.ok(performance.now() < limit, `waited ${patienceMs} ms for ${what}`)
+    await sleep(20)
+  }
+}
