@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { onEachLog } from './logs.ts'
 import { emptyFolder, Program, repository } from './program.ts'
 
 interface Expectation {
@@ -25,10 +26,12 @@ for (const name of folders) {
   const read = (file: string): string =>
     readFileSync(join(repository, 'examples', name, file), 'utf8')
 
-  test(`examples/${name} prints what it should`, { timeout: 180_000 }, async (t) => {
+  const limits = { timeout: 180_000 }
+  onEachLog(`examples/${name} prints what it should`, limits, async (t, environment) => {
     const { command, timeoutMs, output, isWorker } = JSON.parse(read('expect.json')) as Expectation
     assert.ok(output.length > 0)
-    const program = new Program(t, { command, folder: await emptyFolder(t), timeoutMs })
+    const folder = await emptyFolder(t)
+    const program = new Program(t, { command, folder, timeoutMs, environment })
     for (const pattern of output) await program.line(new RegExp(pattern))
     const exit = isWorker ? await program.end('SIGTERM') : await program.exited
     assert.deepEqual(exit, { code: 0, signal: null }, program.lines.join('\n'))

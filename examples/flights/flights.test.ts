@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { murmur2Partitioner } from 'tailrace'
+import { onEachLog } from '../logs.ts'
 import { emptyFolder, Program, repository } from '../program.ts'
 import { type Flight, flightsAsTheyLand } from './flights.ts'
 
@@ -17,9 +17,10 @@ interface Report {
   readonly late: readonly (readonly [origin: string, count: number])[]
 }
 
-test('killed with -9 twice, once losing its tables, it counts what a fold of the file counts', {
-  timeout: 300_000
-}, async (t) => {
+const title =
+  'killed with -9 twice, once losing its tables, it counts what a fold of the file counts'
+
+onEachLog(title, { timeout: 300_000 }, async (t, environment) => {
   const flights = await flightsAsTheyLand()
   assert.equal(flights.length, 200_000)
 
@@ -28,6 +29,7 @@ test('killed with -9 twice, once losing its tables, it counts what a fold of the
     new Program(t, {
       command: 'npx tailrace -A examples/flights/main.ts worker',
       folder,
+      environment,
       timeoutMs: 120_000
     })
 
@@ -36,7 +38,8 @@ test('killed with -9 twice, once losing its tables, it counts what a fold of the
   let url = await worker.url()
   const feed = new Program(t, {
     command: 'npx node --conditions=tailrace-source examples/flights/feed.ts',
-    folder
+    folder,
+    environment
   })
 
   await untilRead(url, 50_000)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { onEachLog } from '../logs.ts'
 import { emptyFolder, Program, repository } from '../program.ts'
 
 const said = /^leader since generation (\d+) says (.+)$/
@@ -54,11 +55,12 @@ test('the README has three commands, of three ports', () => {
   }
 })
 
-test('killed, interrupted or stopped: exactly one other leads on, and all is heard', {
-  timeout: 300_000
-}, async (t) => {
+const title = 'killed, interrupted or stopped: exactly one other leads on, and all is heard'
+
+onEachLog(title, { timeout: 300_000 }, async (t, environment) => {
   const folder = await emptyFolder(t)
-  const begin = (command: string): Program => new Program(t, { command, folder, timeoutMs: 60_000 })
+  const begin = (command: string): Program =>
+    new Program(t, { command, folder, environment, timeoutMs: 60_000 })
   let terminals = commands.map(begin)
   const everyone = [...terminals]
   const urls = await Promise.all(terminals.map((one) => one.url()))

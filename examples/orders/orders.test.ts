@@ -1,6 +1,7 @@
 // The orders example: another terminal orders too, and a worker started again goes on counting.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { onEachLog } from '../logs.ts'
 import { emptyFolder, Program } from '../program.ts'
 
 const counted = /^(\w+) ordered \w+: order (\d+)$/
@@ -16,14 +17,16 @@ function countsOf({ lines }: Program): Map<string, number[]> {
   return counts
 }
 
-test('each account is counted on, from 1, across a stop and a start', {
-  timeout: 180_000
-}, async (t) => {
+const title = 'each account is counted on, from 1, across a stop and a start'
+
+onEachLog(title, { timeout: 180_000 }, async (t, environment) => {
   const folder = await emptyFolder(t)
-  const first = new Program(t, { command: `${main} worker`, folder })
+  const begin = (args: string): Program =>
+    new Program(t, { command: `${main} ${args}`, folder, environment })
+  const first = begin('worker')
   const url = await first.url()
   const order = '{"accountId":"dan","product":"jam","amount":2}'
-  const sent = new Program(t, { command: `${main} send orders ${order}`, folder })
+  const sent = begin(`send orders ${order}`)
   assert.deepEqual(await sent.exited, { code: 0, signal: null }, sent.lines.join('\n'))
   await first.line(/^dan ordered jam: order 1$/)
   const answer = await fetch(`${url}/orders/dan`)
@@ -31,7 +34,7 @@ test('each account is counted on, from 1, across a stop and a start', {
   await first.line(/^cyd ordered tea: order 2$/)
   assert.deepEqual(await first.end('SIGTERM'), { code: 0, signal: null })
 
-  const second = new Program(t, { command: `${main} worker`, folder })
+  const second = begin('worker')
   await second.url()
   const last = (account: string): number => countsOf(first).get(account)?.at(-1) ?? 0
   for (const account of ['ann', 'bob', 'cyd']) {

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createApp } from 'tailrace'
 import { z } from 'zod'
+import { onEachLog } from '../logs.ts'
 import { emptyFolder, Program } from '../program.ts'
 
 const limits = { timeout: 180_000 } as const
@@ -24,10 +25,12 @@ async function untilTotal(url: string, total: number): Promise<void> {
   }
 }
 
-test('each load of /count/ is one view in /report/, also after kill -9', limits, async (t) => {
+const title = 'each load of /count/ is one view in /report/, also after kill -9'
+
+onEachLog(title, limits, async (t, environment) => {
   const folder = await emptyFolder(t)
   const command = 'npx tailrace -A examples/page-views/main.ts worker'
-  const start = (): Program => new Program(t, { command, folder })
+  const start = (): Program => new Program(t, { command, folder, environment })
 
   const first = start()
   const url = await first.url()
@@ -47,20 +50,25 @@ test('each load of /count/ is one view in /report/, also after kill -9', limits,
   assert.deepEqual(await second.end('SIGTERM'), { code: 0, signal: null })
 })
 
-test('the demo goes on where it was killed, and loses no view', limits, async (t) => {
-  const folder = await emptyFolder(t)
-  const command = 'npm run demo -- --events 40000'
-  const first = new Program(t, { command, folder })
-  const url = await first.url()
-  await first.line(/^sent 40000 page views/)
-  await first.end('SIGKILL')
-  const second = new Program(t, { command: 'npm run demo -- --events 1000', folder })
-  const again = await second.url()
-  assert.notEqual(again, url)
-  await second.line(/^sent 1000 page views/)
-  await untilTotal(again, 41_000)
-  assert.deepEqual(await second.end('SIGTERM'), { code: 0, signal: null })
-})
+onEachLog(
+  'the demo goes on where it was killed, and loses no view',
+  limits,
+  async (t, environment) => {
+    const folder = await emptyFolder(t)
+    const command = 'npm run demo -- --events 40000'
+    const begin = (command: string): Program => new Program(t, { command, folder, environment })
+    const first = begin(command)
+    const url = await first.url()
+    await first.line(/^sent 40000 page views/)
+    await first.end('SIGKILL')
+    const second = begin('npm run demo -- --events 1000')
+    const again = await second.url()
+    assert.notEqual(again, url)
+    await second.line(/^sent 1000 page views/)
+    await untilTotal(again, 41_000)
+    assert.deepEqual(await second.end('SIGTERM'), { code: 0, signal: null })
+  }
+)
 
 test('the demo counts in memory too, and at a rate', limits, async (t) => {
   const folder = await emptyFolder(t)

@@ -1,6 +1,10 @@
 // Two workers under load, killed at random moments by a seed; a new one takes the place of each.
+import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { scene } from './run.ts'
+import { consumeByJava } from '../kafka/java-clients.ts'
+import { outputProblems } from './ledger.ts'
+import { type Scene, scene } from './run.ts'
+import type { Seen } from './visits.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
 const kills = 6
@@ -34,4 +38,13 @@ scene(`nothing is lost or doubled over ${kills} random kills (SEED=${seed})`, as
   await one.settled()
   for (const worker of workers) await worker.stop()
   await one.verify({ data: ['data-0', 'data-1'] })
+  if (one.log.name === 'Kafka') await verifyByJava(one)
 })
+
+/** What Kafka's own consumer finds, which knows only what is committed. */
+async function verifyByJava({ log, names, sent }: Scene): Promise<void> {
+  const servers = log.broker.replace('kafka://', '')
+  const found = await consumeByJava({ servers, topic: names.seen, count: sent.length })
+  const seen = found.map(({ value }) => JSON.parse(value ?? '') as Seen)
+  assert.deepEqual(outputProblems(sent, seen), [])
+}

@@ -1,4 +1,4 @@
-// Kafka was asked to commit and the worker dies before it hears: either all of it is there, or none.
+// Kafka was asked to commit, and the worker dies before it hears: all of it is there, or none.
 import { killsAt } from './run.ts'
 
 killsAt('kafka.end.sent', [1, 12])

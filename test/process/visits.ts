@@ -37,7 +37,7 @@ export interface VisitsOptions extends Omit<AppOptions, 'id'> {
 
 export const partitions = 4
 
-/** What the app and its topics are called: scenes that share a broker add something of their own. */
+/** What the app and its topics are called: scenes that share a broker add a part of their own. */
 export interface VisitsNames {
   readonly app: string
   readonly seen: string
