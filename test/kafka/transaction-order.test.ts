@@ -97,7 +97,7 @@ function fill(producer: TransactionalProducer, round = 0): void {
 }
 
 async function commit({ clock, producer }: Scene, round = 0): Promise<void> {
-  await producer.begin()
+  await clock.settle(producer.begin())
   fill(producer, round)
   await clock.settle(producer.end())
 }
@@ -155,6 +155,38 @@ test('without it they go on', async () => {
     { epoch: 0, sequence: 0, count: 1 },
     { epoch: 0, sequence: 1, count: 1 }
   ])
+})
+
+test('a request that may still arrive finds the epoch of the next transaction another', async () => {
+  for (const name of ['AddPartitions', 'AddOffsets', 'TxnOffsetCommit', 'EndTxn']) {
+    const all = await scene(1)
+    fates(all, name, 'lose-request')
+    await commit(all, 0)
+    assert.equal(all.asked().at(-1), 'EndTxn commit')
+    const { clock, producer } = all
+    await clock.settle(producer.begin())
+    assert.equal(all.asked().at(-1), 'InitProducerId')
+    fill(producer, 1)
+    await clock.settle(producer.end())
+    await commit(all, 2)
+    assert.deepEqual(all.brokers.partition('t', 0).batches, [
+      { epoch: 0, sequence: 0, count: 1 },
+      { epoch: 1, sequence: 0, count: 1 },
+      { epoch: 1, sequence: 1, count: 1 }
+    ])
+  }
+})
+
+test('a producer whose epoch cannot be renewed is over, and what it committed stands', async () => {
+  const all = await scene(1)
+  const { clock, producer } = all
+  fates(all, 'EndTxn', 'lose-answer')
+  await commit(all, 0)
+  fates(all, 'InitProducerId', 90)
+  const fenced = { code: 'TAILRACE_TRANSPORT_FENCED' }
+  await clock.settle(assert.rejects(producer.begin(), fenced))
+  await assert.rejects(producer.begin(), fenced)
+  await clock.settle(producer.close())
 })
 
 test('the offsets of all tasks are one request, with the member that proves them', async () => {

@@ -48,6 +48,11 @@ export class TransactionCoordinator {
   isImplicit = false
   /** A commit was asked for, and whether it took place is not known. */
   isInDoubt = false
+  /**
+   * A request without an answer may still be on its way, and would be taken for one of the next
+   * transaction, which has the same epoch (before KIP-890): a new epoch has to come before that.
+   */
+  isRenewalDue = false
   readonly #parts: CoordinatorParts
   #identity: ProducerIdentity = nobody
   /** Requests wait for each other: the coordinator refuses a second one beside the first. */
@@ -143,6 +148,7 @@ export class TransactionCoordinator {
       )
       throwIf(answer.code, `${what} of ${transactionalId}`)
       this.#identity = answer.identity
+      this.isRenewalDue = false
       const level = Math.min(versionMax, link.features.get('transaction.version') ?? 0)
       this.isImplicit = level >= implicitLevel
     })
@@ -186,7 +192,11 @@ export class TransactionCoordinator {
   #repeat(attempt: () => Promise<void>, onFailure: (failure: KafkaFailure) => void): Promise<void> {
     const { clock, patienceMs } = this.#parts
     const isOver = (): boolean => this.#isClosed
-    return patiently({ clock, timeoutMs: patienceMs, isOver, onFailure }, attempt)
+    const failed = (failure: KafkaFailure): void => {
+      if (failure.isOutcomeUnknown && !this.isImplicit) this.isRenewalDue = true
+      onFailure(failure)
+    }
+    return patiently({ clock, timeoutMs: patienceMs, isOver, onFailure: failed }, attempt)
   }
 }
 

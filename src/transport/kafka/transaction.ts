@@ -109,6 +109,8 @@ class KafkaTransaction implements TransactionalProducer {
 
   async begin(): Promise<void> {
     this.#check('idle', 'begun')
+    if (this.#coordinator.isRenewalDue) await this.#renewEpoch()
+    this.#check('idle', 'begun')
     this.#state = 'open'
   }
 
@@ -208,6 +210,16 @@ class KafkaTransaction implements TransactionalProducer {
     }
     this.#renewed()
     return failure
+  }
+
+  async #renewEpoch(): Promise<void> {
+    try {
+      await this.#coordinator.renew()
+    } catch (error) {
+      this.#state = 'over'
+      throw this.#endProducer(toTailraceError(error, 'no transaction can be begun'))
+    }
+    this.#renewed()
   }
 
   // Where nothing of the identity changed, sequences go on.
