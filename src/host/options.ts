@@ -31,7 +31,9 @@ export type StoreFactory = (context: { readonly directory: string }) => Store
 export interface SaslOptions {
   /** @default plain where a user is named, oauthbearer where a token is */
   readonly mechanism?: 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer'
+  /** Of the user, unless the broker URL names it. */
   readonly username?: string
+  /** Of the user; never printed. */
   readonly password?: string
   /** For `oauthbearer`. */
   readonly token?: string
@@ -47,6 +49,7 @@ export interface TlsOptions {
   readonly cert?: string
   /** The key of `cert`. */
   readonly key?: string
+  /** The password of `key`; never printed. */
   readonly keyPassword?: string
 }
 

@@ -35,6 +35,7 @@ export type { KafkaSasl, KafkaTls, SaslMechanism } from './security.ts'
 export interface KafkaOptions {
   /** `kafka://host:9092,other:9092`; may hold a login, which `sasl` overrides. */
   readonly url: string
+  /** How we log in. @default not at all, unless the URL holds a login */
   readonly sasl?: KafkaSasl
   /** `true` trusts whom Node trusts. @default false */
   readonly tls?: boolean | KafkaTls

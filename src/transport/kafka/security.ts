@@ -9,6 +9,7 @@ import { messageOf } from '../../core/errors.ts'
 import type { Problem } from '../../core/problems.ts'
 import type { SASLOptions } from './library.ts'
 
+/** Kafka's ways to log in, by the names that brokers give them. */
 export type SaslMechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer'
 
 /** How we log in. */
