@@ -54,6 +54,7 @@ export class ThreadKeeper implements Keeper {
   #thread: Thread | undefined
   #nextId = 1
   #isLeaving = false
+  #terminated: Promise<unknown> | undefined
 
   constructor(parts: KeeperParts, settings: ThreadSettings) {
     this.#parts = parts
@@ -118,6 +119,8 @@ export class ThreadKeeper implements Keeper {
     this.#waiting.clear()
     if (this.#isLeaving) return
     this.#isLeaving = true
+    // A refused one has connections and timers still, and would hold the process for ever.
+    this.#terminated = this.#thread?.terminate()
     this.#parts.onDeath(
       error instanceof TailraceError
         ? error
@@ -142,6 +145,7 @@ export class ThreadKeeper implements Keeper {
 
   async leave(): Promise<void> {
     const thread = this.#thread
+    await this.#terminated
     if (thread === undefined || this.#isLeaving) return
     this.#isLeaving = true
     const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()))

@@ -1,9 +1,10 @@
-// Kafka as tests of whole apps have it: names of their own on a broker, workers, and what they left.
+// Kafka as tests of whole apps have it: names of their own on a broker, workers, what they left.
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import type { AppOptions } from 'tailrace'
+import type { App, AppOptions } from 'tailrace'
+import { z } from 'zod'
 import { createKafkaTransport } from '../../src/transport/kafka/index.ts'
 import { AppLog } from '../runtime/app-log.ts'
 import { ownName } from './member.ts'
@@ -35,4 +36,16 @@ export class KafkaLog extends AppLog {
   name(title: string): string {
     return `${this.id}-${title}`
   }
+}
+
+/** Counts the records of `{id}-in` by key into a table, and sends each count to `{id}-out`. */
+export function countingApp(log: KafkaLog, options: Partial<AppOptions> = {}): App {
+  const app = log.app(options)
+  const counts = app.table('counts', { key: z.string(), value: z.number(), initial: () => 0 })
+  const source = app.topic(log.name('in'), { key: z.string(), value: z.number() })
+  const out = app.topic(log.name('out'), { key: z.string(), value: z.number(), partitions: 1 })
+  app.each('count', { source, tables: { counts }, outputs: { out } }, ({ key }, parts) => {
+    parts.out.send({ key, value: parts.counts.update(key, (count) => count + 1) })
+  })
+  return app
 }
