@@ -35,10 +35,28 @@ export interface TopicSpec {
   readonly settings: TopicSettings
 }
 
+/** What a topic refuses of a record; what is undefined has no limit. Times in ms. */
+export interface TopicLimits {
+  /** Of a record batch, as it is sent. */
+  readonly batchBytesMax: number | undefined
+  /** How far a record may be ahead of the log's clock, and how far behind. */
+  readonly aheadMsMax: number | undefined
+  readonly behindMsMax: number | undefined
+}
+
+/** What somebody may do with a topic: `delete` is of its records. */
+export type TopicRight = 'read' | 'write' | 'delete'
+
 /** A topic that exists. */
 export interface TopicDescription extends TopicSpec {
   /** Differs after a topic was deleted and made again under the same name. */
   readonly id: string
+  /** @default none */
+  readonly limits?: TopicLimits
+  /** Servers that must have a record before it counts as written. @default 1 */
+  readonly insyncMin?: number
+  /** Of the user that this process is to the log. @default all of them */
+  readonly rights?: readonly TopicRight[]
 }
 
 /** What can be read of a partition. */
@@ -75,6 +93,11 @@ export interface Admin {
   /** Deletes topics with their records and committed offsets; unknown names are ignored. */
   delete(names: readonly string[]): Promise<void>
   ranges(partitions: readonly TopicPartition[]): Promise<readonly PartitionRange[]>
+  /**
+   * Where the records of a leader epoch end in the log as it is now, undefined when that is not
+   * known. A log without it counts a change of epoch as a cut.
+   */
+  endOfEpoch?(partition: TopicPartition, leaderEpoch: number): Promise<number | undefined>
   /** First offset whose timestamp is at or after `timestamp`; the end where there is none. */
   offsetAt(partition: TopicPartition, timestamp: number): Promise<number>
   /** Committed offsets of a group, for the partitions that have one; stable ones only. */

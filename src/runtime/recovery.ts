@@ -70,7 +70,9 @@ async function begin(job: RestoreJob, admin: Admin, parts: RestoreParts): Promis
   const problem =
     checkpoint === undefined
       ? 'there is none'
-      : (mismatch(job, checkpoint, range) ?? (await staleness(checkpoint, range, admin, parts)))
+      : (mismatch(job, checkpoint, range) ??
+        (await cut(checkpoint, range, admin)) ??
+        (await staleness(checkpoint, range, admin, parts)))
   if (checkpoint !== undefined && problem === undefined) {
     return { job, range, position: checkpoint.offset }
   }
@@ -90,10 +92,22 @@ function mismatch(
   range: PartitionRange
 ): string | undefined {
   if (checkpoint.topicId !== job.topicId) return 'the changelog was made anew since'
-  if (checkpoint.leaderEpoch !== range.leaderEpoch) return 'the log may have been cut since'
   if (checkpoint.offset > range.end) return 'it is ahead of the log'
   if (checkpoint.offset < range.start) return 'the log has been cleaned beyond it'
   return undefined
+}
+
+// A new leader may lack records that the old one had. Where the log can tell how far the old one's
+// are still there, a checkpoint within them fits; else the table is built anew.
+async function cut(
+  { leaderEpoch, offset }: Checkpoint,
+  range: PartitionRange,
+  admin: Admin
+): Promise<string | undefined> {
+  if (leaderEpoch === range.leaderEpoch) return undefined
+  const end = await admin.endOfEpoch?.(range, leaderEpoch)
+  if (end !== undefined && offset <= end) return undefined
+  return 'the log may have been cut since'
 }
 
 /** As Kafka keeps tombstones unless a topic says otherwise. */

@@ -13,7 +13,7 @@ import type { Cluster } from './cluster.ts'
 import { createTopicsV7, deleteRecordsV2, deleteTopicsV6, describeConfigsV4 } from './library.ts'
 import type { MetadataTopic } from './metadata.ts'
 import { committedOffsets } from './committed.ts'
-import { earliest, latest, listOffsets } from './offsets.ts'
+import { earliest, endOfEpoch, latest, listOffsets } from './offsets.ts'
 import { KafkaFailure, kafka, local, throwIf, toTailraceError } from './protocol-failure.ts'
 import { configsOf, settingsOf } from './topic-settings.ts'
 
@@ -79,6 +79,11 @@ export class KafkaAdmin implements Admin {
         return { topic, partition, start: start.offset, end: end.offset, leaderEpoch }
       })
     })
+  }
+
+  async endOfEpoch(partition: TopicPartition, leaderEpoch: number): Promise<number | undefined> {
+    const what = 'the end of a leader epoch could not be asked for'
+    return this.#within(what, () => endOfEpoch(this.#cluster, partition, leaderEpoch))
   }
 
   async offsetAt(partition: TopicPartition, timestamp: number): Promise<number> {

@@ -18,6 +18,7 @@ export {
   joinGroupV9,
   leaveGroupV5,
   listOffsetsV7,
+  offsetForLeaderEpochV4,
   listTransactionsV1,
   metadataV12,
   offsetFetchV8,

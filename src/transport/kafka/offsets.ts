@@ -2,7 +2,7 @@
 
 import type { TopicPartition } from '../../port/transport.ts'
 import type { Cluster } from './cluster.ts'
-import { listOffsetsV7 } from './library.ts'
+import { listOffsetsV7, offsetForLeaderEpochV4 } from './library.ts'
 import type { PartitionLeader } from './metadata.ts'
 import { KafkaFailure, local, throwIf } from './protocol-failure.ts'
 
@@ -77,6 +77,28 @@ async function askBroker(
       return { topic, partition, offset: Number(offset), leaderEpoch }
     })
   )
+}
+
+/** Where the records of an epoch end (KIP-320); undefined where the leader does not know it. */
+export async function endOfEpoch(
+  cluster: Cluster,
+  { topic, partition }: TopicPartition,
+  leaderEpoch: number
+): Promise<number | undefined> {
+  if (leaderEpoch < 0) return undefined
+  const what = `the end of epoch ${leaderEpoch} of ${topic}/${partition}`
+  return cluster.retry(what, async () => {
+    const leader = await cluster.leader({ topic, partition })
+    const link = await cluster.link(leader.broker, 'control')
+    const asked = { partitionIndex: partition, currentLeaderEpoch: leader.leaderEpoch, leaderEpoch }
+    const api = offsetForLeaderEpochV4.api
+    const answer = await link.call(api, consumer, [{ name: topic, partitions: [asked] }])
+    const found = answer.topics[0]?.partitions[0]
+    if (found === undefined) throw new KafkaFailure(local.unreadable, what)
+    if (found.errorCode !== 0) cluster.outdated([topic])
+    throwIf(found.errorCode, what)
+    return found.leaderEpoch < 0 ? undefined : Number(found.endOffset)
+  })
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {
