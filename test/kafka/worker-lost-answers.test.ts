@@ -1,71 +1,95 @@
 // Workers that lose one request or one answer of every kind: everything is still counted once.
-import { after, before, test } from 'node:test'
-import { harmedScene, strikes, underLoad } from './harmed-scene.ts'
+import { after, before, describe, test } from 'node:test'
+import { harmedScene, underLoad } from './harmed-scene.ts'
 import { type ProxiedBroker, proxiedBroker } from './proxy.ts'
 import type { Api, FaultKind } from './proxy-faults.ts'
 
 const timeout = 300_000
 let broker: ProxiedBroker
 
-before(
-  async () => {
-    broker = await proxiedBroker()
-  },
-  { timeout }
-)
-
-after(async () => {
-  await broker?.[Symbol.asyncDispose]()
-})
+/** The broker of a suite. */
+function withBroker(version?: string): void {
+  before(
+    async () => {
+      broker = await proxiedBroker(version === undefined ? {} : { version })
+    },
+    { timeout }
+  )
+  after(async () => {
+    await broker?.[Symbol.asyncDispose]()
+  })
+}
 
 const losses: readonly FaultKind[] = ['lose-request', 'lose-answer']
+/** Lost to the client, and at the broker only when the client is long past it. */
+const late: FaultKind = 'late-request'
 
 /** What a worker asks again and again while it works. */
 const steady: readonly Api[] = ['Produce', 'TxnOffsetCommit', 'EndTxn', 'Heartbeat', 'Fetch']
+const before4: readonly Api[] = ['AddPartitionsToTxn', 'AddOffsetsToTxn']
 
-for (const kind of losses) {
-  test(`${kind} of what a worker asks while it works`, { timeout }, async (t) => {
-    const scene = await harmedScene(t, broker)
-    await scene.send(200)
-    const worker = await scene.worker().started()
-    for (const api of steady) {
-      await strikes(scene, broker.proxy.next(api, kind, { skip: 2 }))
-      await scene.send(100)
-      await scene.settled()
-    }
-    await worker.stop()
-    await scene.verify()
-  })
+function whileItWorks(apis: readonly Api[]): void {
+  for (const kind of [...losses, late]) {
+    test(`${kind} of what a worker asks while it works`, { timeout }, async (t) => {
+      const scene = await harmedScene(t, broker)
+      await scene.send(200)
+      const worker = await scene.worker().started()
+      for (const api of apis) {
+        const fault = broker.proxy.next(api, kind, { skip: 2 })
+        let isOver = false
+        const load = underLoad(scene, () => isOver)
+        await Promise.race([fault.happened, load])
+        await scene.progress(40)
+        fault.release()
+        await scene.progress(40)
+        isOver = true
+        await load
+        await scene.settled()
+      }
+      await worker.stop()
+      await scene.verify()
+    })
+  }
 }
 
-/** What a worker asks at its start, or when tasks are shared out anew. */
-const atStart: readonly Api[] = [
-  'ApiVersions',
-  'Metadata',
-  'InitProducerId',
-  'FindCoordinator',
-  'JoinGroup',
-  'SyncGroup',
-  'OffsetFetch',
-  'ListOffsets',
-  'LeaveGroup'
-]
+describe('Kafka 4', () => {
+  withBroker()
+  whileItWorks(steady)
 
-for (const kind of losses) {
-  test(`${kind} of what a worker asks as it comes and goes`, { timeout }, async (t) => {
-    const scene = await harmedScene(t, broker)
-    await scene.send(200)
-    const worker = await scene.worker({ data: 'first' }).started()
-    for (const [index, api] of atStart.entries()) {
-      const fault = broker.proxy.next(api, kind, { skip: index % 2 })
-      const other = scene.worker({ data: 'second' })
-      await underLoad(scene, () => other.hasEnded || /^web +/m.test(other.text))
-      await other.started()
-      await other.stop()
-      await fault.happened
-      await scene.settled()
-    }
-    await worker.stop()
-    await scene.verify({ data: ['first', 'second'] })
-  })
-}
+  /** What a worker asks at its start, or when tasks are shared out anew. */
+  const atStart: readonly Api[] = [
+    'ApiVersions',
+    'Metadata',
+    'InitProducerId',
+    'FindCoordinator',
+    'JoinGroup',
+    'SyncGroup',
+    'OffsetFetch',
+    'ListOffsets',
+    'LeaveGroup'
+  ]
+
+  for (const kind of losses) {
+    test(`${kind} of what a worker asks as it comes and goes`, { timeout }, async (t) => {
+      const scene = await harmedScene(t, broker)
+      await scene.send(200)
+      const worker = await scene.worker({ data: 'first' }).started()
+      for (const [index, api] of atStart.entries()) {
+        const fault = broker.proxy.next(api, kind, { skip: index % 2 })
+        const other = scene.worker({ data: 'second' })
+        await underLoad(scene, () => other.hasEnded || /^web +/m.test(other.text))
+        await other.started()
+        await other.stop()
+        await fault.happened
+        await scene.settled()
+      }
+      await worker.stop()
+      await scene.verify({ data: ['first', 'second'] })
+    })
+  }
+})
+
+describe('Kafka 3.9', () => {
+  withBroker('3.9.2')
+  whileItWorks([...steady, ...before4])
+})

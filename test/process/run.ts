@@ -127,11 +127,11 @@ export class Scene {
   }
 
   /** Resolves when further outputs have been committed: workers are at work right now. */
-  async progress(): Promise<void> {
+  async progress(records = 500): Promise<void> {
     const until = performance.now() + settleMsMax
     const count = async (): Promise<number> =>
       (await rangesOf(this.transport, this.names.seen)).reduce((sum, { end }) => sum + end, 0)
-    const goal = (await count()) + 500
+    const goal = (await count()) + records
     while ((await count()) < goal) {
       if (performance.now() > until) assert.fail(`nothing moves:\n${this.#texts()}`)
       await sleep(10)
