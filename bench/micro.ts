@@ -16,6 +16,7 @@ import { newCounters } from '../src/runtime/monitor.ts'
 import { Spreader } from '../src/runtime/outgoing.ts'
 import { Pulse } from '../src/runtime/pulse.ts'
 import { realClock } from '../src/runtime/real-clock.ts'
+import { RecordLimits } from '../src/runtime/record-limits.ts'
 import { defaultSettings } from '../src/runtime/settings.ts'
 import { buildTask, type OpeningParts } from '../src/runtime/task-opening.ts'
 import { createMemoryStore } from '../src/store/memory.ts'
@@ -248,10 +249,16 @@ async function runTask(declare: (app: App) => void, bytes: Buffer, events: numbe
     topics: {
       plan: { bySubTopology: new Map([[sub.name, 1]]), byTopic: new Map(), problems: [] },
       partitionsOf: () => 1,
-      idOf: (topic) => topic
+      idOf: (topic) => topic,
+      limitsOf: () => undefined
     },
     budget: new CacheBudget(1e9),
     spreader: new Spreader(),
+    limits: new RecordLimits({
+      clock: realClock,
+      recordBytesMax: defaultSettings.recordBytesMax,
+      limitsOf: () => undefined
+    }),
     host: dispatcher
   }
   const { run } = buildTask({ task, epoch: 1 }, sub, parts)

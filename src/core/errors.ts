@@ -210,6 +210,11 @@ export const catalogue = {
     meaning: 'One side speaks TLS and the other does not.',
     fix: 'Turn TLS on or off, or use the port of the other listener.'
   },
+  TAILRACE_TRANSPORT_TOPIC_SETTINGS: {
+    meaning:
+      'A topic exists with settings by which records would be lost, or could not be written.',
+    fix: 'Change each listed setting, or delete the topic if what it holds can go.'
+  },
   TAILRACE_TRANSPORT_UNAVAILABLE: {
     meaning: 'The log could not be reached or written in time.',
     fix: 'See the cause; the worker repeats what was not committed.'

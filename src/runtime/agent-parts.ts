@@ -4,6 +4,7 @@ import type { UnsentRecord } from '../core/engine.ts'
 import { invariant, TailraceError } from '../core/errors.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
 import { outgoing, type OutgoingContext, type Spreader } from './outgoing.ts'
+import type { RecordLimits } from './record-limits.ts'
 import type { Scope } from './scope.ts'
 import { asSendFailure } from './send-failures.ts'
 import type { Shard } from './shard.ts'
@@ -13,7 +14,7 @@ import { type OnLate, ReadableWindows, WritableWindows } from './windowed-views.
 export interface PartsContext {
   readonly shards: ReadonlyMap<TableDeclaration, Shard>
   readonly partitionsOf: (topic: string) => number
-  readonly recordBytesMax: number
+  readonly limits: RecordLimits
   readonly spreader: Spreader
   readonly onLate: OnLate
 }
@@ -79,7 +80,7 @@ export function sendWithin(
 ): void {
   const { context, event, scope } = place
   const settings: OutgoingContext = {
-    recordBytesMax: context.recordBytesMax,
+    limits: context.limits,
     partitionsOf: context.partitionsOf,
     timestamp: event.timestamp
   }

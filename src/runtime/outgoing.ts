@@ -5,9 +5,10 @@ import { TailraceError } from '../core/errors.ts'
 import type { RecordHeader } from '../core/record-batch.ts'
 import { encode, isThenable, validate } from '../core/schema.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
+import type { RecordLimits } from './record-limits.ts'
 
 export interface OutgoingContext {
-  readonly recordBytesMax: number
+  readonly limits: RecordLimits
   /** Partitions of a topic. */
   readonly partitionsOf: (topic: string) => number
   /** Used when the record has no timestamp. */
@@ -90,7 +91,6 @@ function placed(
   spreader: Spreader
 ): OutgoingRecord {
   const headers = record.headers === undefined ? noHeaders : headersOf(record.headers)
-  checkSize(topic.name, { key, value, headers, bytesMax: context.recordBytesMax })
   const partitions = context.partitionsOf(topic.name)
   const partition =
     record.partition ??
@@ -103,37 +103,9 @@ function placed(
       `"${topic.name}" has partitions 0 to ${partitions - 1}, and a record was sent to ${partition}`
     )
   }
-  return {
-    topic: topic.name,
-    partition,
-    key,
-    value,
-    timestamp: timestampOf(record, context.timestamp),
-    headers
-  }
-}
-
-/** @throws TAILRACE_SCHEMA_TOO_LARGE */
-export function checkSize(
-  topic: string,
-  record: {
-    readonly key: Uint8Array | null
-    readonly value: Uint8Array | null
-    /** @default none that count: those of a record that is only sent on */
-    readonly headers?: readonly RecordHeader[]
-    readonly bytesMax: number
-  }
-): void {
-  let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
-  for (const { key, value } of record.headers ?? noHeaders) {
-    bytes += key.length + (value?.length ?? 0)
-  }
-  if (bytes <= record.bytesMax) return
-  throw new TailraceError(
-    'TAILRACE_SCHEMA_TOO_LARGE',
-    `a record for "${topic}" has ${bytes} bytes; the limit (recordBytesMax) is ${record.bytesMax}`,
-    { isDefinite: true, context: { topic } }
-  )
+  const timestamp = timestampOf(record, context.timestamp)
+  context.limits.check(topic.name, { key, value, timestamp, headers })
+  return { topic: topic.name, partition, key, value, timestamp, headers }
 }
 
 function timestampOf(record: UnsentRecord, otherwise: number): number {

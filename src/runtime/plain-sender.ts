@@ -4,8 +4,9 @@ import type { Metadata, UnsentRecord } from '../core/engine.ts'
 import { TailraceError } from '../core/errors.ts'
 import { defaultPartitions } from '../core/topology-partitions.ts'
 import type { Clock } from '../port/clock.ts'
-import type { Producer, Transport } from '../port/transport.ts'
+import type { Producer, TopicLimits, Transport } from '../port/transport.ts'
 import { outgoing, Spreader } from './outgoing.ts'
+import { RecordLimits } from './record-limits.ts'
 
 export interface PlainSenderParts {
   readonly transport: Transport
@@ -16,12 +17,16 @@ export interface PlainSenderParts {
 export class PlainSender {
   readonly #parts: PlainSenderParts
   readonly #partitions = new Map<string, number>()
+  readonly #topicLimits = new Map<string, TopicLimits>()
+  readonly #limits: RecordLimits
   readonly #learning = new Map<string, Promise<void>>()
   readonly #spreader = new Spreader()
   #producer: Promise<Producer> | undefined
 
   constructor(parts: PlainSenderParts) {
     this.#parts = parts
+    const limitsOf = (topic: string): TopicLimits | undefined => this.#topicLimits.get(topic)
+    this.#limits = new RecordLimits({ ...parts, limitsOf })
   }
 
   /** @throws TAILRACE_SCHEMA_*, TAILRACE_TRANSPORT_* */
@@ -30,7 +35,7 @@ export class PlainSender {
     const producer = await this.#producer
     if (!this.#partitions.has(topic.name)) await this.#learnOnce(topic)
     const context = {
-      recordBytesMax: this.#parts.recordBytesMax,
+      limits: this.#limits,
       partitionsOf: (name: string) => this.#partitions.get(name) ?? 0,
       timestamp: this.#parts.clock.now()
     }
@@ -54,6 +59,7 @@ export class PlainSender {
     const [found] = await admin.describe([topic.name])
     if (found !== undefined) {
       this.#partitions.set(topic.name, found.partitions)
+      if (found.limits !== undefined) this.#topicLimits.set(topic.name, found.limits)
       return
     }
     if (topic.role === 'repartition') {

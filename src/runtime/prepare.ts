@@ -3,23 +3,28 @@ import { TailraceError } from '../core/errors.ts'
 import { refuseAll } from '../core/problems.ts'
 import type { PartitionPlan } from '../core/topology-partitions.ts'
 import type { Topology } from '../core/topology.ts'
-import type { TopicDescription, Transport } from '../port/transport.ts'
+import type { TopicDescription, TopicLimits, Transport } from '../port/transport.ts'
+import type { Log } from './log.ts'
+import { checkTopics } from './topic-checks.ts'
 import { countProblems, planTopics, topicNames } from './topic-plan.ts'
 
 export interface PreparedTopics {
   readonly plan: PartitionPlan
   readonly partitionsOf: (topic: string) => number
   readonly idOf: (topic: string) => string
+  readonly limitsOf: (topic: string) => TopicLimits | undefined
 }
 
 /**
  * Creates what is missing and checks what exists.
  *
- * @throws TAILRACE_TRANSPORT_PARTITIONS with every topic that does not fit
+ * @throws TAILRACE_TRANSPORT_PARTITIONS, TAILRACE_TRANSPORT_TOPIC_SETTINGS and
+ *   TAILRACE_TRANSPORT_FORBIDDEN, each with every topic that does not fit
  */
 export async function prepareTopics(
   topology: Topology,
-  transport: Transport
+  transport: Transport,
+  log: Log
 ): Promise<PreparedTopics> {
   const admin = transport.admin()
   const { existing, partitions: plan, problems, specs } = await planTopics(topology, transport)
@@ -36,10 +41,12 @@ export async function prepareTopics(
     what,
     specs.flatMap((spec) => countProblems(spec, now.get(spec.name)))
   )
+  checkTopics({ topology, specs, existing: now, log })
   return {
     plan,
     partitionsOf: (topic) => described(topic, now).partitions,
-    idOf: (topic) => described(topic, now).id
+    idOf: (topic) => described(topic, now).id,
+    limitsOf: (topic) => now.get(topic)?.limits
   }
 }
 

@@ -6,7 +6,7 @@ import { decode, encode, validateNow } from '../core/schema.ts'
 import type { GroupProcessor } from '../core/topology.ts'
 import type { OnError } from '../core/decision.ts'
 import type { Journal } from './journal.ts'
-import { checkSize } from './outgoing.ts'
+import type { RecordLimits } from './record-limits.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 
 /**
@@ -36,7 +36,7 @@ export interface GroupRunParts {
   readonly processor: GroupProcessor
   readonly journal: Journal
   readonly partitions: number
-  readonly recordBytesMax: number
+  readonly limits: RecordLimits
 }
 
 /** Sends each event to the repartition topic by its new key. */
@@ -52,12 +52,12 @@ export class GroupRun implements ProcessorRun {
   }
 
   offer(event: StreamEvent, queue: PartitionQueue): Outcome {
-    const { journal, partitions, processor, recordBytesMax } = this.#parts
+    const { journal, limits, partitions, processor } = this.#parts
     const { group } = processor
     const { topic } = group
     const key = this.#keyOf(event)
     const value = group.isPassThrough ? queue.cursor.value() : this.#valueOf(event)
-    checkSize(topic.name, { key, value, bytesMax: recordBytesMax })
+    limits.check(topic.name, { key, value, timestamp: event.timestamp })
     journal.send({
       topic: topic.name,
       partition: topic.partitioner.partition(key, partitions),

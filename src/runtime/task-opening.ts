@@ -18,6 +18,7 @@ import { streamTimeOf } from './open-task.ts'
 import { PartitionQueue } from './partition-queue.ts'
 import type { PreparedTopics } from './prepare.ts'
 import { GroupRun, type ProcessorRun, type StepOwner } from './processor.ts'
+import type { RecordLimits } from './record-limits.ts'
 import { Shard } from './shard.ts'
 import type { WorkerSettings } from './settings.ts'
 import type { TaskHost } from './task-host.ts'
@@ -33,6 +34,7 @@ export interface OpeningParts {
   readonly topics: PreparedTopics
   readonly budget: CacheBudget
   readonly spreader: Spreader
+  readonly limits: RecordLimits
   readonly host: TaskHost
 }
 
@@ -98,7 +100,7 @@ function shardOf(
     changelog: changelogOf(parts.app, table),
     store: parts.store,
     cache: new ShardCache(parts.budget),
-    recordBytesMax: parts.settings.recordBytesMax,
+    recordBytesMax: parts.limits.rowBytesMax(changelogOf(parts.app, table)),
     storedWindows: table.window === undefined ? undefined : new Set()
   })
 }
@@ -115,16 +117,16 @@ interface RunContext {
 
 function processorRun(processor: Processor, context: RunContext): ProcessorRun {
   const { journal, parts } = context
-  const { recordBytesMax } = parts.settings
+  const { limits } = parts
   if (processor.kind === 'group') {
     const partitions = parts.topics.partitionsOf(processor.group.topic.name)
-    return new GroupRun({ processor, journal, partitions, recordBytesMax })
+    return new GroupRun({ processor, journal, limits, partitions })
   }
   const { agent } = processor
   const agentContext: PartsContext = {
     shards: context.shards,
     partitionsOf: parts.topics.partitionsOf,
-    recordBytesMax,
+    limits,
     spreader: parts.spreader,
     onLate: (late) => {
       parts.host.counters.late++

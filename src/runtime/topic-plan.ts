@@ -107,7 +107,8 @@ function specsOf(topology: Topology, parts: SpecParts): readonly TopicSpec[] {
           // Stamped by the log, so that old events are not deleted while they are restored.
           retentionMs: windowMs === undefined ? -1 : windowMs + dayMs,
           timestampType: 'append',
-          extra: {}
+          // Who comes back later than this rebuilds, so no default of a broker may shorten it.
+          extra: { 'delete.retention.ms': String(dayMs) }
         }
       }
     })
@@ -128,15 +129,21 @@ function specOf(topic: TopicDeclaration, partitions: number): Omit<TopicSpec, 'r
       cleanupPolicy: topic.cleanupPolicy,
       retentionMs: topic.retentionMs ?? weekMs,
       timestampType: 'create',
-      extra: topic.extra
+      extra: topic.role === 'repartition' ? { ...anyTime, ...topic.extra } : topic.extra
     }
   }
+}
+
+/** Events have the time they have: what the app itself passes on is refused at no age. */
+const anyTime = {
+  'message.timestamp.before.max.ms': '9223372036854775807',
+  'message.timestamp.after.max.ms': '9223372036854775807'
 }
 
 function deadLetterSpec(name: string, partitions: number): Omit<TopicSpec, 'replication'> {
   return {
     name,
     partitions,
-    settings: { cleanupPolicy: 'delete', retentionMs: -1, timestampType: 'create', extra: {} }
+    settings: { cleanupPolicy: 'delete', retentionMs: -1, timestampType: 'create', extra: anyTime }
   }
 }

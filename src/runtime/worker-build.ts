@@ -19,6 +19,7 @@ import type { PartitionQueue } from './partition-queue.ts'
 import { type PreparedTopics, prepareTopics } from './prepare.ts'
 import { Pulse, type WatchedTask } from './pulse.ts'
 import { Queries } from './queries.ts'
+import { RecordLimits } from './record-limits.ts'
 import type { WorkerSettings } from './settings.ts'
 import { StateCleanup } from './state-cleanup.ts'
 import { lostPosition } from './task-opening.ts'
@@ -87,7 +88,7 @@ interface Common extends WorkerParts, WorkerHooks {
 /** Creates the topics, then everything that runs; nothing runs yet. */
 export async function buildRunning(parts: WorkerParts, hooks: WorkerHooks): Promise<Running> {
   const { clock, log, settings, store, topology, transport } = parts
-  const topics = await prepareTopics(topology, transport)
+  const topics = await prepareTopics(topology, transport, log)
   const pulse = new Pulse(watchedTasks(topology, topics))
   const budget = new CacheBudget(settings.cacheBytesMax)
   const later: Later = {}
@@ -212,6 +213,11 @@ function buildTaskSet(
       topics,
       budget,
       spreader: new Spreader(),
+      limits: new RecordLimits({
+        clock,
+        recordBytesMax: settings.recordBytesMax,
+        limitsOf: topics.limitsOf
+      }),
       host: own.dispatcher
     },
     clock,

@@ -15,7 +15,14 @@ import type { MetadataTopic } from './metadata.ts'
 import { committedOffsets } from './committed.ts'
 import { earliest, endOfEpoch, latest, listOffsets } from './offsets.ts'
 import { KafkaFailure, kafka, local, throwIf, toTailraceError } from './protocol-failure.ts'
-import { configsOf, settingsOf } from './topic-settings.ts'
+import {
+  type ConfigEntry,
+  configsOf,
+  insyncMinOf,
+  limitsOf,
+  rightsOf,
+  settingsOf
+} from './topic-settings.ts'
 
 const topicResource = 2 as const
 const requestMsMax = 30_000
@@ -203,21 +210,19 @@ export class KafkaAdmin implements Admin {
       configurationKeys: null
     }))
     const { results } = await link.call(describeConfigsV4.api, resources)
-    const settings = new Map(
+    const configsOfTopics = new Map(
       results.map(({ resourceName, errorCode, errorMessage, configs }) => {
         if (errorCode !== kafka.unknownTopicOrPartition) {
           const right = 'DESCRIBE_CONFIGS'
           refuse(errorCode, `topic ${resourceName}`, { said: errorMessage, right })
         }
-        return [resourceName, settingsOf(configs)]
+        return [resourceName, configs]
       })
     )
-    return topics.flatMap(({ name, topicId: id, partitions }) => {
-      const found = settings.get(name ?? '')
+    return topics.flatMap((topic) => {
+      const configs = configsOfTopics.get(topic.name ?? '')
       // Deleted between the two questions.
-      if (found === undefined || name === null || name === undefined) return []
-      const replication = partitions[0]?.replicaNodes.length ?? 0
-      return [{ name, id, partitions: partitions.length, replication, settings: found }]
+      return configs === undefined ? [] : [descriptionOf(topic, configs)]
     })
   }
 
@@ -227,6 +232,23 @@ export class KafkaAdmin implements Admin {
     } catch (error) {
       throw toTailraceError(error, what)
     }
+  }
+}
+
+function descriptionOf(
+  { name, partitions, topicAuthorizedOperations, topicId: id }: MetadataTopic,
+  configs: readonly ConfigEntry[]
+): TopicDescription {
+  const rights = rightsOf(topicAuthorizedOperations)
+  return {
+    name: name ?? '',
+    id,
+    partitions: partitions.length,
+    replication: partitions[0]?.replicaNodes.length ?? 0,
+    settings: settingsOf(configs),
+    limits: limitsOf(configs),
+    insyncMin: insyncMinOf(configs),
+    ...(rights !== undefined && { rights })
   }
 }
 

@@ -183,9 +183,9 @@ export class Cluster {
     this.#metadata.learnBroker(broker, address)
   }
 
-  /** The newest metadata of these topics, or of all; creates nothing. */
+  /** The newest metadata of these topics, or of all, with our rights; creates nothing. */
   describe(topics: readonly string[] | undefined): Promise<MetadataAnswer> {
-    return this.#ask(topics)
+    return this.#ask(topics, { hasRights: true })
   }
 
   /** Runs `attempt` until it succeeds; failures that pass are waited out, up to `timeoutMs`. */
@@ -217,13 +217,13 @@ export class Cluster {
     await this.#ask(topics)
   }
 
-  async #ask(topics: readonly string[] | undefined): Promise<MetadataAnswer> {
+  async #ask(
+    topics: readonly string[] | undefined,
+    { hasRights = false }: { readonly hasRights?: boolean } = {}
+  ): Promise<MetadataAnswer> {
     const link = await this.any()
-    const answer = await link.call(
-      metadataV12.api,
-      topics === undefined ? null : [...topics],
-      false
-    )
+    const names = topics === undefined ? null : [...topics]
+    const answer = await link.call(metadataV12.api, names, false, hasRights)
     this.#metadata.apply(answer)
     return answer
   }

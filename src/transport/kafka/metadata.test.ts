@@ -9,7 +9,14 @@ function topic(id: string, ...leaders: readonly (readonly [number, number])[]): 
   const partitions = leaders.map(([leaderId, leaderEpoch], partitionIndex) => {
     return { partitionIndex, leaderId, leaderEpoch, replicaNodes: [1], isrNodes: [1] }
   })
-  return { errorCode: 0, name: 't', topicId: id, isInternal: false, partitions }
+  return {
+    errorCode: 0,
+    name: 't',
+    topicId: id,
+    isInternal: false,
+    topicAuthorizedOperations: 0,
+    partitions
+  }
 }
 
 const brokers = [1, 2].map((nodeId) => ({ nodeId, host: 'h', port: nodeId }))

@@ -26,6 +26,8 @@ export interface MetadataTopic {
   readonly name?: string | null | undefined
   readonly topicId: string
   readonly isInternal: boolean
+  /** Bits; see `rightsOf`. */
+  readonly topicAuthorizedOperations: number
   readonly partitions: readonly MetadataPartition[]
 }
 

@@ -1,6 +1,6 @@
 // The settings of a topic, between the port's words and Kafka's names.
 
-import type { CleanupPolicy, TopicSettings } from '../../port/transport.ts'
+import type { CleanupPolicy, TopicLimits, TopicRight, TopicSettings } from '../../port/transport.ts'
 
 /** One entry of Kafka's configuration. */
 export interface ConfigEntry {
@@ -47,6 +47,41 @@ export function settingsOf(entries: readonly ConfigEntry[]): TopicSettings {
     timestampType: values.get(names.timestampType) === 'LogAppendTime' ? 'append' : 'create',
     extra: Object.fromEntries(extra)
   }
+}
+
+/** The effective limits, whoever set them: a topic, or a broker for all of its topics. */
+export function limitsOf(entries: readonly ConfigEntry[]): TopicLimits {
+  const values = new Map(entries.map(({ name, value }) => [name, value ?? '']))
+  const isStamped = values.get(names.timestampType) === 'LogAppendTime'
+  const limit = (name: string): number | undefined => {
+    const value = Number(values.get(name) ?? '')
+    // No limit is written as the greatest number there is.
+    return values.has(name) && Number.isSafeInteger(value) ? value : undefined
+  }
+  return {
+    batchBytesMax: limit('max.message.bytes'),
+    aheadMsMax: isStamped ? undefined : limit('message.timestamp.after.max.ms'),
+    behindMsMax: isStamped ? undefined : limit('message.timestamp.before.max.ms')
+  }
+}
+
+export function insyncMinOf(entries: readonly ConfigEntry[]): number {
+  const found = entries.find(({ name }) => name === 'min.insync.replicas')
+  return Number(found?.value ?? 1)
+}
+
+/** The operations of an ACL by their bit in what a broker says of a topic. */
+const rightBits: readonly (readonly [TopicRight, number])[] = [
+  ['read', 3],
+  ['write', 4],
+  ['delete', 6]
+]
+const unknownRights = -2_147_483_648
+
+/** Undefined where the broker does not say. */
+export function rightsOf(operations: number): readonly TopicRight[] | undefined {
+  if (operations === unknownRights) return undefined
+  return rightBits.flatMap(([right, bit]) => ((operations >> bit) & 1 ? [right] : []))
 }
 
 function policyOf(text: string): CleanupPolicy {
