@@ -11,6 +11,7 @@ import type { OpenTask } from './open-task.ts'
 import { restore } from './recovery.ts'
 import type { StateCleanup } from './state-cleanup.ts'
 import { buildTask, findStoredWindows, type OpeningParts, positionTask } from './task-opening.ts'
+import { waitedOut } from './waited-out.ts'
 
 export interface TaskSetParts {
   readonly group: string
@@ -153,6 +154,27 @@ export class TaskSet {
     await this.#parts.cleanup.settled(task)
     await before
     if (slot.abort.signal.aborted) return
+    await waitedOut(() => this.#recover(slot), {
+      clock: this.#parts.clock,
+      log: opening.host.log,
+      what: `task "${task.owned.task}" cannot be opened`,
+      limitMs: opening.settings.brokerTimeoutMs,
+      signal: slot.abort.signal,
+      hasAdvanced: () => (task.progress?.records ?? 0) > 0
+    })
+    for (const shard of task.shards) await findStoredWindows(shard, opening.store)
+    if (slot.abort.signal.aborted) return
+    task.run.carefulUntil = this.#careful.get(task.owned.task)
+    this.#careful.delete(task.owned.task)
+    task.state = 'running'
+    this.#parts.intake.add(task.run)
+    this.#parts.dispatcher.kick(task.run)
+  }
+
+  /** From committed offsets and checkpoints, however far an attempt before it had come. */
+  async #recover({ abort, task }: Slot): Promise<void> {
+    const { opening } = this.#parts
+    task.progress = undefined
     await positionTask(task, this.#parts.group, opening)
     await restore(
       task.shards.map((shard) => ({
@@ -166,19 +188,12 @@ export class TaskSet {
         clock: this.#parts.clock,
         log: opening.host.log,
         counters: opening.host.counters,
-        signal: slot.abort.signal,
+        signal: abort.signal,
         onProgress: (progress) => {
           task.progress = progress
         }
       }
     )
-    for (const shard of task.shards) await findStoredWindows(shard, opening.store)
-    if (slot.abort.signal.aborted) return
-    task.run.carefulUntil = this.#careful.get(task.owned.task)
-    this.#careful.delete(task.owned.task)
-    task.state = 'running'
-    this.#parts.intake.add(task.run)
-    this.#parts.dispatcher.kick(task.run)
   }
 
   #revoke(ids: readonly string[]): void {
