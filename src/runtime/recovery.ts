@@ -39,10 +39,12 @@ const batchRows = 5_000
 const fetchBytes = 8 * 1_048_576
 const fetchWaitMs = 500
 const tellEveryMs = 5_000
+/** When nothing has come for so long, the log is asked whether it still reaches as far. */
+const lookEveryMs = 5_000
 
 interface Target {
   readonly job: RestoreJob
-  readonly range: PartitionRange
+  range: PartitionRange
   position: number
 }
 
@@ -121,7 +123,8 @@ async function staleness(
   admin: Admin,
   parts: RestoreParts
 ): Promise<string | undefined> {
-  if (checkpoint.offset === range.end) return undefined
+  // On Kafka the mark of the commit follows the checkpoint; no log compacts away its last record.
+  if (checkpoint.offset >= range.end - 1) return undefined
   const [topic] = await admin.describe([range.topic])
   const kept = Number(topic?.settings.extra['delete.retention.ms'] ?? tombstonesKeptMs)
   const whole = await admin.offsetAt(range, parts.clock.now() - kept)
@@ -138,6 +141,7 @@ class Restore {
   #writing: Promise<void> = Promise.resolve()
   #records = 0
   #tellDueMs: number
+  #lookDueMs: number
 
   constructor(targets: readonly Target[], fetcher: Fetcher, parts: RestoreParts) {
     this.#targets = new Map(targets.map((target) => [keyOf(target.range), target]))
@@ -145,6 +149,7 @@ class Restore {
     this.#parts = parts
     this.#startedMs = parts.clock.monotonic()
     this.#tellDueMs = this.#startedMs + tellEveryMs
+    this.#lookDueMs = this.#startedMs + lookEveryMs
   }
 
   async run(): Promise<void> {
@@ -174,8 +179,37 @@ class Restore {
     const chunks = await this.#fetcher.fetch({ bytesMax: fetchBytes, waitMaxMs: fetchWaitMs })
     for (const chunk of chunks) await this.#take(chunk)
     this.#tell(this.#report())
-    if (chunks.length > 0) await clock.turn()
-    else await pause(clock, 1, signal)
+    if (chunks.length > 0) {
+      this.#lookDueMs = clock.monotonic() + lookEveryMs
+      await clock.turn()
+      return
+    }
+    if (clock.monotonic() >= this.#lookDueMs) await this.#look()
+    await pause(clock, 1, signal)
+  }
+
+  // A log that was cut since (an unclean election) never reaches the end it had.
+  async #look(): Promise<void> {
+    this.#lookDueMs = this.#parts.clock.monotonic() + lookEveryMs
+    const admin = this.#parts.transport.admin()
+    const targets = [...this.#targets.values()]
+    const ranges = await admin.ranges(targets.map(({ range }) => range))
+    for (const [index, target] of targets.entries()) {
+      const range = ranges[index]
+      if (range !== undefined && range.end < target.range.end) await this.#rebuild(target, range)
+    }
+  }
+
+  async #rebuild(target: Target, range: PartitionRange): Promise<void> {
+    const { table, partition } = target.job.shard
+    const text = 'the log was cut or cleaned while a shard was restored; rebuilding'
+    this.#parts.log.warn({ table, partition }, text)
+    await this.#writing
+    await this.#parts.store.wipe(target.job.shard)
+    target.range = range
+    target.position = range.start
+    this.#fetcher.seek({ topic: range.topic, partition: range.partition, offset: range.start })
+    this.#endIfReached(target)
   }
 
   #tell({ etaMs, recordsPerSecond, remaining }: RestoreProgress): void {
@@ -192,17 +226,19 @@ class Restore {
     if (target === undefined) return
     if (chunk.outOfRange !== undefined) {
       // Cleaned while we read: what is gone is superseded, but deletions may be among it.
-      await this.#writing
-      await this.#parts.store.wipe(target.job.shard)
-      target.position = chunk.outOfRange.start
-      this.#fetcher.seek({ ...chunk, offset: target.position })
-    } else {
-      await this.#write(target, chunk)
-      target.position = chunk.nextOffset
+      const [range] = await this.#parts.transport.admin().ranges([target.range])
+      await this.#rebuild(target, range ?? { ...target.range, ...chunk.outOfRange })
+      return
     }
-    if (target.position < target.range.end) return
-    this.#targets.delete(keyOf(chunk))
-    this.#fetcher.remove([chunk])
+    await this.#write(target, chunk)
+    target.position = chunk.nextOffset
+    this.#endIfReached(target)
+  }
+
+  #endIfReached({ position, range }: Target): void {
+    if (position < range.end) return
+    this.#targets.delete(keyOf(range))
+    this.#fetcher.remove([range])
   }
 
   async #write(target: Target, chunk: FetchedChunk): Promise<void> {
@@ -233,8 +269,6 @@ class Restore {
     batch.checkpoint(target.job.shard, { topicId: target.job.topicId, offset, leaderEpoch })
     await this.#writing
     this.#writing = batch.write()
-    // It is awaited with the next one; failing before that, it must not end the process.
-    this.#writing.catch(() => undefined)
     // Awaited before the next one; a failure must not count as unhandled until then.
     this.#writing.catch(() => undefined)
     failpoint('restore.batch')
