@@ -116,8 +116,7 @@ export class Intake {
       if (chunk.outOfRange.position !== queue.fetchPosition) return
       const offset = this.#parts.onOutOfRange(queue, chunk)
       if (offset === undefined) return
-      queue.position = Math.max(queue.position, offset)
-      queue.fetchPosition = offset
+      queue.jumpTo(offset)
       this.#parts.fetcher.seek({ topic: queue.topic, partition: queue.partition, offset })
       return
     }

@@ -23,6 +23,10 @@ export class PartitionQueue implements TopicPartition {
   #bytes = 0
   #isLoaded = false
   #isInChunk = false
+  /** Where the log goes on behind what was fetched: it has lost what was between, or is another. */
+  #jump: number | undefined
+  /** Chunks that begin elsewhere than where the one before them ended. */
+  readonly #begins = new WeakMap<FetchedChunk, number>()
 
   constructor(partition: TopicPartition, position: number) {
     this.topic = partition.topic
@@ -43,8 +47,23 @@ export class PartitionQueue implements TopicPartition {
       return
     }
     this.fetchPosition = chunk.nextOffset
+    if (this.#jump !== undefined) this.#begins.set(chunk, this.#jump)
+    this.#jump = undefined
     this.#chunks.push(chunk)
     this.#bytes += chunk.bytes.length
+  }
+
+  /** Fetching goes on at `offset`, forward or back; what was fetched before is handed out first. */
+  jumpTo(offset: number): void {
+    this.fetchPosition = offset
+    this.#jump = offset
+    this.#land()
+  }
+
+  #land(): void {
+    if (this.#jump === undefined || this.#chunks.length > 0 || this.#isLoaded) return
+    this.position = this.#jump
+    this.#jump = undefined
   }
 
   /** Bytes fetched and not yet walked through. */
@@ -67,8 +86,12 @@ export class PartitionQueue implements TopicPartition {
     if (this.#isLoaded) return true
     for (;;) {
       const chunk = this.#chunks[0]
-      if (chunk === undefined) return false
+      if (chunk === undefined) {
+        this.#land()
+        return false
+      }
       if (!this.#isInChunk) {
+        this.position = this.#begins.get(chunk) ?? this.position
         this.cursor.reset(chunk.bytes, this.position)
         this.#isInChunk = true
       }

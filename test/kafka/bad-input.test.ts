@@ -4,11 +4,12 @@ import assert from 'node:assert/strict'
 import { after, before, test, type TestContext } from 'node:test'
 import {
   type App,
-  type AppOptions,
   deadLetter,
   type ErrorCode,
   type Failure,
   hasCode,
+  type OnError,
+  stop,
   type TailraceError
 } from 'tailrace'
 import { z } from 'zod'
@@ -18,9 +19,12 @@ import { countingApp, KafkaLog } from './kafka-log.ts'
 
 const timeout = 120_000
 let broker: TestBroker
-before(async () => {
-  broker = await testBroker()
-}, { timeout })
+before(
+  async () => {
+    broker = await testBroker()
+  },
+  { timeout }
+)
 after(() => broker[Symbol.asyncDispose]())
 
 function onKafka(name: string, run: (log: KafkaLog) => Promise<void>): void {
@@ -41,8 +45,8 @@ async function refused(log: KafkaLog, app: App, code: ErrorCode): Promise<Tailra
 }
 
 /** Sends each value on to `out`, as long and at the time that it says. */
-function sendingApp(log: KafkaLog, options: Partial<AppOptions> & Pick<AppOptions, 'onError'>): App {
-  const app = log.app({ deadLetter: log.name('dead'), ...options })
+function sendingApp(log: KafkaLog, onError: OnError): App {
+  const app = log.app({ deadLetter: log.name('dead'), onError })
   const value = z.object({ bytes: z.number(), ahead: z.number().optional() })
   const source = app.topic(log.name('in'), { value })
   const out = app.topic(log.name('out'), { value: z.string() })
@@ -86,11 +90,11 @@ for (const [name, { bad, code, extra, says }] of Object.entries(refusals)) {
     const values = [{ bytes: 1 }, bad, { bytes: 2 }].map((one) => ({ value: JSON.stringify(one) }))
     await log.put(log.name('in'), values)
     const failures: Failure[] = []
-    const onError = (failure: Failure) => {
+    const onError: OnError = (failure) => {
       failures.push(failure)
       return deadLetter()
     }
-    const worker = await log.start(sendingApp(log, { onError }))
+    const worker = await log.start(sendingApp(log, onError))
     await log.settled(worker, log.name('in'))
     const [failure] = failures
     assert.ok(failure !== undefined && hasCode(failure.error, code), String(failure?.error))
@@ -114,9 +118,80 @@ for (const [name, { bad, code, extra, says }] of Object.entries(refusals)) {
     await topic(log, 'in', {})
     await topic(log, 'out', extra)
     await log.put(log.name('in'), [{ value: JSON.stringify(bad) }])
-    const app = sendingApp(log, { onError: { kind: 'stop' } as never })
+    const app = sendingApp(log, stop)
     const error = await refused(log, app, code)
     assert.match(error.message, says)
     assert.deepEqual(await log.read(log.name('out')), [])
   })
 }
+
+const one = { key: 'a', value: '1' }
+
+onKafka('a source topic that is deleted under a worker ends it, by name', async (log) => {
+  await log.create(log.name('in'))
+  const worker = await log.start(countingApp(log))
+  await log.put(log.name('in'), [one])
+  await log.settled(worker, log.name('in'))
+  await log.transport.admin().delete([log.name('in')])
+  const error = await worker.ended
+  assert.ok(hasCode(error, 'TAILRACE_TRANSPORT_UNKNOWN_TOPIC'), String(error))
+  assert.match(error.message, /app-\w+-in/)
+})
+
+for (const policy of ['stop', 'earliest'] as const) {
+  onKafka(`a source topic that is made anew under a worker: ${policy}`, async (log) => {
+    await log.create(log.name('in'))
+    const worker = await log.start(countingApp(log, { onOffsetLost: policy }))
+    await log.put(log.name('in'), [one, one, one])
+    await log.settled(worker, log.name('in'))
+    await log.transport.admin().delete([log.name('in')])
+    await log.create(log.name('in'))
+    await log.put(log.name('in'), [one])
+    if (policy === 'stop') {
+      const error = await worker.ended
+      assert.ok(
+        hasCode(error, 'TAILRACE_TRANSPORT_OUT_OF_RANGE') ||
+          hasCode(error, 'TAILRACE_TRANSPORT_UNKNOWN_TOPIC'),
+        String(error)
+      )
+      assert.match(error.message, /app-\w+-in/)
+      return
+    }
+    const counts = async (): Promise<(string | null)[]> =>
+      (await log.read(log.name('out'))).map(({ value }) => textOf(value))
+    const ended = worker.ended.then((error) => ({ error }))
+    await Promise.race([
+      until(async () => (await counts()).length === 4, 'the new one is read'),
+      ended
+    ])
+    // Gone before the new one was there: then the worker ends, and the next start decides.
+    const outcome = await Promise.race([ended, Promise.resolve(undefined)])
+    if (outcome !== undefined) {
+      assert.ok(hasCode(outcome.error, 'TAILRACE_TRANSPORT_UNKNOWN_TOPIC'), String(outcome.error))
+      return
+    }
+    assert.deepEqual(await counts(), ['1', '2', '3', '4'])
+  })
+}
+
+onKafka('retention that cut below the committed offset is counted, by policy', async (log) => {
+  await log.create(log.name('in'))
+  const first = await log.start(countingApp(log))
+  await log.put(log.name('in'), [one, one])
+  await log.settled(first, log.name('in'))
+  await first.stop()
+  await log.put(log.name('in'), [one, one, one, one])
+  await log.transport.admin().deleteRecords({ topic: log.name('in'), partition: 0 }, 5)
+  const error = await refused(log, countingApp(log), 'TAILRACE_TRANSPORT_OUT_OF_RANGE')
+  assert.match(
+    error.message,
+    /offset 2 of "app-\w+-in" partition 0 is not in the log, which holds 5 to 6/
+  )
+  assert.match(error.message, /3 records were deleted unread/)
+  assert.match(error.hint, /onOffsetLost to "earliest" or "latest"/)
+  const second = await log.start(countingApp(log, { onOffsetLost: 'earliest' }))
+  await log.settled(second, log.name('in'))
+  assert.equal(second.status().counters.lostRecords, 3)
+  const values = (await log.read(log.name('out'))).map(({ value }) => textOf(value))
+  assert.deepEqual(values, ['1', '2', '3'])
+})
