@@ -6,6 +6,7 @@ import type { SubTopology } from '../core/topology.ts'
 import type { Clock } from '../port/clock.ts'
 import type { BeatAnswer, GroupMember, GroupView, OwnedTask } from '../port/transport.ts'
 import type { Dispatcher } from './dispatcher.ts'
+import { checkOffsetsKept } from './forgotten-offsets.ts'
 import type { Intake } from './intake.ts'
 import type { OpenTask } from './open-task.ts'
 import { restore } from './recovery.ts'
@@ -162,6 +163,7 @@ export class TaskSet {
       signal: slot.abort.signal,
       hasAdvanced: () => (task.progress?.records ?? 0) > 0
     })
+    await checkOffsetsKept(task, opening)
     for (const shard of task.shards) await findStoredWindows(shard, opening.store)
     if (slot.abort.signal.aborted) return
     task.run.carefulUntil = this.#careful.get(task.owned.task)
