@@ -2,7 +2,12 @@
 // time. A commit that failed ends in a crash in place: every task begins again at its last commit.
 import { hasCode, TailraceError } from '../core/errors.ts'
 import { type Clock, pause } from '../port/clock.ts'
-import type { GroupMember, TransactionOptions, Transport } from '../port/transport.ts'
+import type {
+  GroupMember,
+  TransactionalProducer,
+  TransactionOptions,
+  Transport
+} from '../port/transport.ts'
 import { type CommitParts, commitTasks, UnencodableTasks } from './commit.ts'
 import type { CommitLease } from './commit-lease.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -35,11 +40,13 @@ export interface CommitLoopParts extends Omit<CommitParts, 'member' | 'renewed' 
 const restartsMax = 5
 const reopenPauseMs = 200
 const renewPauseMs = 5
+const stoppedText = 'the worker stopped before a transaction could be begun'
 
 export class CommitLoop {
   readonly #parts: CommitLoopParts
   #sender: Sender | undefined
   #chain: Promise<void> = Promise.resolve()
+  readonly #cold: AbortController = new AbortController()
   #isStopped = false
   #wake: () => void = () => undefined
   #isAsked = false
@@ -77,8 +84,10 @@ export class CommitLoop {
     return this.#chain
   }
 
-  async stop(): Promise<void> {
+  /** Cold: gives up the commit under way, or the transaction that cannot be begun. */
+  async stop({ isCold = false }: { readonly isCold?: boolean } = {}): Promise<void> {
     this.#isStopped = true
+    if (isCold) this.#cold.abort()
     this.#wake()
     await this.#running
     await this.#chain
@@ -105,7 +114,9 @@ export class CommitLoop {
 
   async #openSender(): Promise<void> {
     const { dispatcher, lease, transaction, transactionalId, transport } = this.#parts
-    const producer = await transport.transactionalProducer(transactionalId, transaction)
+    const producer = await this.#unlessCold(
+      transport.transactionalProducer(transactionalId, transaction)
+    )
     const { sessionTimeoutMs } = transport.features
     producer.notAfter?.(() => lease.safeUntilMs(sessionTimeoutMs))
     const sender = new Sender(producer)
@@ -136,7 +147,7 @@ export class CommitLoop {
       for (const task of lost) this.#drop(task, set)
       // One that had nothing to commit proves nothing: tasks may still be on their way back.
       if (counters.commits > commitsBefore) this.#restartsInARow = 0
-      await this.#parts.upkeep.afterCommit(set.committable)
+      this.#parts.upkeep.afterCommit(set.committable)
     } catch (error) {
       lease.release()
       await this.#restart(error, set)
@@ -183,7 +194,23 @@ export class CommitLoop {
         'TAILRACE_TRANSPORT_UNAVAILABLE',
         `a commit did not end within commitTimeout (${timeoutMs} ms)`
       )
-    return within(work, { clock, limitMs: timeoutMs, late })
+    return within(work, { clock, limitMs: timeoutMs, late, signal: this.#cold.signal })
+  }
+
+  // One that is opened although nobody waits for it any more is closed again.
+  async #unlessCold(opening: Promise<TransactionalProducer>): Promise<TransactionalProducer> {
+    const { signal } = this.#cold
+    const { promise: cold, reject } = Promise.withResolvers<never>()
+    const cut = (): void => reject(new TailraceError('TAILRACE_TRANSPORT_CLOSED', stoppedText))
+    signal.addEventListener('abort', cut)
+    try {
+      return await Promise.race([opening, cold])
+    } catch (error) {
+      void opening.then((producer) => producer.close()).catch(() => undefined)
+      throw error
+    } finally {
+      signal.removeEventListener('abort', cut)
+    }
   }
 
   async #restart(error: unknown, set: TaskSet): Promise<void> {
@@ -205,6 +232,9 @@ export class CommitLoop {
     // Before anything is awaited: nothing of theirs may get into the next transaction.
     set.suspendAll(failed, cause)
     await this.#sender?.close().catch(() => undefined)
+    // What the log refuses at once may pass (a group that moves on): it is given time for that.
+    const again = this.#restartsInARow - 2
+    if (again >= 0) await pause(this.#parts.clock, reopenPauseMs * 2 ** again)
     await this.#reopenSender()
     set.resumeAll()
   }

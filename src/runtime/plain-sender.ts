@@ -31,8 +31,7 @@ export class PlainSender {
 
   /** @throws TAILRACE_SCHEMA_*, TAILRACE_TRANSPORT_* */
   async send(topic: TopicDeclaration, record: UnsentRecord): Promise<Metadata> {
-    this.#producer ??= this.#parts.transport.producer()
-    const producer = await this.#producer
+    const producer = await this.#opened()
     if (!this.#partitions.has(topic.name)) await this.#learnOnce(topic)
     const context = {
       limits: this.#limits,
@@ -42,6 +41,15 @@ export class PlainSender {
     const made = await outgoing(topic, record, context, this.#spreader)
     const delivery = await producer.send(made)
     return { ...delivery, offset: BigInt(delivery.offset) }
+  }
+
+  // A log that was away once may be there for the next send.
+  #opened(): Promise<Producer> {
+    this.#producer ??= this.#parts.transport.producer().catch((error: unknown) => {
+      this.#producer = undefined
+      throw error
+    })
+    return this.#producer
   }
 
   // Thousands may be sent before the first answer: the log is asked for one of them.
@@ -85,7 +93,7 @@ export class PlainSender {
   }
 
   async close(): Promise<void> {
-    const producer = await this.#producer
+    const producer = await this.#producer?.catch(() => undefined)
     await producer?.close()
   }
 }

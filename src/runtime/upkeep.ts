@@ -37,6 +37,8 @@ export class Upkeep {
   #purgeDueMs: number
   #expireDueMs: number
   #clearing: Promise<void> | undefined
+  #isPurging = false
+  #isOver = false
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts
@@ -45,25 +47,22 @@ export class Upkeep {
     this.#expireDueMs = now + expireEveryMs
   }
 
-  /** Nothing of this is urgent, and none of it may fail a commit. */
-  async afterCommit(tasks: readonly OpenTask[]): Promise<void> {
+  /** Nothing of this is urgent, and none of it may fail a commit or hold up the next. */
+  afterCommit(tasks: readonly OpenTask[]): void {
     this.#parts.budget.shrink()
     const now = this.#parts.clock.monotonic()
     if (now >= this.#expireDueMs && this.#clearing === undefined) {
       this.#expireDueMs = now + expireEveryMs
       this.#expire(tasks)
     }
-    if (now < this.#purgeDueMs) return
+    if (now < this.#purgeDueMs || this.#isPurging) return
     this.#purgeDueMs = now + purgeEveryMs
-    try {
-      for (const task of tasks) await this.#purge(task)
-    } catch (error) {
-      this.#warn(error)
-    }
+    void this.#purgeAll(tasks)
   }
 
-  /** Resolves when nothing of this uses the store any more. */
+  /** Ends this; resolves when nothing of it uses the store any more. */
   async settled(): Promise<void> {
+    this.#isOver = true
     await this.#clearing
   }
 
@@ -100,6 +99,17 @@ export class Upkeep {
 
   #warn(error: unknown): void {
     this.#parts.log.warn({ err: error }, `upkeep failed, and is tried again: ${messageOf(error)}`)
+  }
+
+  // One after the other: replicas answer each when they next fetch, half a second later or more.
+  async #purgeAll(tasks: readonly OpenTask[]): Promise<void> {
+    this.#isPurging = true
+    try {
+      for (const task of tasks) if (!this.#isOver) await this.#purge(task)
+    } catch (error) {
+      if (!this.#isOver) this.#warn(error)
+    }
+    this.#isPurging = false
   }
 
   // A repartition topic keeps everything until it was read: what is committed can go.

@@ -10,7 +10,7 @@ import type {
   UnsentRecord
 } from '../core/engine.ts'
 import { messageOf, TailraceError } from '../core/errors.ts'
-import type { Cancel } from '../port/clock.ts'
+import { type Cancel, pause } from '../port/clock.ts'
 import type { OwnedTask } from '../port/transport.ts'
 import { Background } from './background.ts'
 import { BrokerWatch } from './broker-watch.ts'
@@ -206,7 +206,20 @@ export class WorkerRuntime implements Engine {
     ])
     await Promise.race([background, aborted(this.#coldStop.signal)])
     if (running !== undefined) await this.#stopRunning(running)
-    await this.#sender.close().catch(() => undefined)
+    await this.#closeSender()
+  }
+
+  // What was sent outside of events is seen through, unless the log takes too long for it.
+  async #closeSender(): Promise<void> {
+    const { clock, settings } = this.#parts
+    const isCold = this.#coldStop.signal.aborted
+    const over = new AbortController()
+    const limits = [
+      pause(clock, isCold ? backgroundStopMs : settings.shutdownTimeoutMs, over.signal),
+      ...(isCold ? [] : [aborted(this.#coldStop.signal)])
+    ]
+    await Promise.race([this.#sender.close().catch(() => undefined), ...limits])
+    over.abort()
   }
 
   async #stopRunning(running: Running): Promise<void> {
@@ -221,7 +234,7 @@ export class WorkerRuntime implements Engine {
     }
     tasks.dropAll()
     const steps = [
-      () => commits.stop(),
+      () => commits.stop({ isCold: cold.aborted }),
       () => intake.stop(),
       () => keeper.leave(),
       () => Promise.resolve(running.cleanup.stop())

@@ -63,7 +63,7 @@ test('a log that was cut below the end it had is restored up to where it ends no
   await transport.close()
 })
 
-test('a table that nobody changed for days is not built anew for the mark of a commit', async () => {
+test(`a table that nobody changed for days is not built anew for a commit's mark`, async () => {
   const log = new TestLog()
   const disk = new TestDisk()
   await filled(log, disk)
