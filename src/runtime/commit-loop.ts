@@ -234,7 +234,7 @@ export class CommitLoop {
     await this.#sender?.close().catch(() => undefined)
     // What the log refuses at once may pass (a group that moves on): it is given time for that.
     const again = this.#restartsInARow - 2
-    if (again >= 0) await pause(this.#parts.clock, reopenPauseMs * 2 ** again)
+    if (again >= 0) await pause(this.#parts.clock, reopenPauseMs * 2 ** again, this.#cold.signal)
     await this.#reopenSender()
     set.resumeAll()
   }

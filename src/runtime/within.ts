@@ -7,10 +7,14 @@ const sliceMs = 1_000
 /** Settles as `work` does; rejects with what `late` makes when that takes longer than `limitMs`. */
 export async function within<T>(
   work: Promise<T>,
-  { clock, late, limitMs }: WithinParts
+  { clock, late, limitMs, signal }: WithinParts
 ): Promise<T> {
   let cancel = (): void => undefined
+  let cut = (): void => undefined
   const limit = new Promise<never>((_, reject) => {
+    cut = (): void => reject(late())
+    if (signal?.aborted === true) cut()
+    signal?.addEventListener('abort', cut)
     let leftMs = limitMs
     const next = (): void => {
       const slice = Math.min(sliceMs, leftMs)
@@ -27,6 +31,7 @@ export async function within<T>(
     return await Promise.race([work, limit])
   } finally {
     cancel()
+    signal?.removeEventListener('abort', cut)
   }
 }
 
@@ -34,6 +39,8 @@ export interface WithinParts {
   readonly clock: Clock
   readonly limitMs: number
   readonly late: () => Error
+  /** Ends it as if the time were over. */
+  readonly signal?: AbortSignal
 }
 
 /** Input has its turn first. */
