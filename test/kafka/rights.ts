@@ -1,6 +1,6 @@
 // Gives a user rights on a broker with ACLs, and waits until the broker heeds them.
 import assert from 'node:assert/strict'
-import { createAclsV3 } from '@platformatic/kafka'
+import { createAclsV3, deleteAclsV3 } from '@platformatic/kafka'
 import { createKafkaTransport } from '../../src/transport/kafka/index.ts'
 import { hasCode } from '../../src/core/errors.ts'
 import type { Cluster } from '../../src/transport/kafka/cluster.ts'
@@ -53,10 +53,31 @@ export async function grant(to: Grant, rights: readonly Right[]): Promise<void> 
   await until(() => mayDescribe(to, mark.prefix), 'the broker heeds the rights')
 }
 
-async function mayDescribe(
-  { login, tls = undefined, url }: Grant,
-  topic: string
-): Promise<boolean> {
+/** Takes single rights away again, exactly as they were given. */
+export async function revoke(
+  cluster: Cluster,
+  user: string,
+  rights: readonly Right[]
+): Promise<void> {
+  const link = await cluster.controller()
+  const { filterResults } = await link.call(
+    deleteAclsV3.api,
+    rights.map(({ kind, operation, prefix }) => ({
+      resourceType: kinds[kind],
+      resourceName: prefix,
+      resourcePatternType: prefixed,
+      principal: `User:${user}`,
+      host: '*',
+      operation: operations[operation],
+      permissionType: allow
+    }))
+  )
+  for (const { errorCode, matchingAcls } of filterResults) {
+    assert.deepEqual([errorCode, matchingAcls.length], [0, 1])
+  }
+}
+
+async function mayDescribe({ login, tls, url }: Grant, topic: string): Promise<boolean> {
   const transport = createKafkaTransport({ url, sasl: login, ...(tls !== undefined && { tls }) })
   try {
     await transport.open()

@@ -11,7 +11,7 @@ import { readCredentials, securityOf } from '../../src/transport/kafka/security.
 import { until } from '../runtime/app-log.ts'
 import { ownBroker } from './broker.ts'
 import { countingApp, KafkaLog } from './kafka-log.ts'
-import { grant, type Right } from './rights.ts'
+import { grant, revoke, type Right } from './rights.ts'
 import { Session } from './session.ts'
 
 const timeout = 180_000
@@ -167,7 +167,7 @@ for (const [what, { hint, options, says, without }] of Object.entries(lacks)) {
     const error = await log.endOf(countingApp(log))
     assert.ok(hasCode(error, 'TAILRACE_TRANSPORT_FORBIDDEN'), String(error))
     assert.match(error.message, says)
-    assert.match(error.hint, hint)
+    assert.match(`${error.message} ${error.hint}`, hint)
     // With it the same app runs, and nothing of the event was done before.
     await give(rightsOf(log))
     const worker = await log.start(countingApp(log))
@@ -176,3 +176,27 @@ for (const [what, { hint, options, says, without }] of Object.entries(lacks)) {
     assert.equal((await log.read(log.name('out'))).length, 1)
   })
 }
+
+test('a right that is taken away under a worker ends it, by name', { timeout }, async (t) => {
+  const log = await asAlice(t)
+  await log.create(log.name('in'))
+  await log.create(log.name('out'))
+  const rights = rightsOf(log)
+  await give(rights)
+  const worker = await log.start(countingApp(log))
+  await log.put(log.name('in'), [{ key: 'a', value: '1' }])
+  await log.settled(worker, log.name('in'))
+  const writes = rights.filter((right) => isOf('topic', '-out', 'WRITE')(right, log))
+  await revoke(administrator.cluster, alice.username, writes)
+  await log.put(log.name('in'), [{ key: 'a', value: '1' }])
+  const error = await worker.ended
+  assert.ok(hasCode(error, 'TAILRACE_TRANSPORT_FORBIDDEN'), String(error))
+  assert.match(error.message, /app-\w+-out/)
+  assert.match(error.hint, /the right WRITE on the topic/)
+  // Nothing of the second event is there, and nothing of it is lost.
+  assert.equal((await log.read(log.name('out'))).length, 1)
+  await give(rights)
+  const again = await log.start(countingApp(log))
+  await log.settled(again, log.name('in'))
+  await until(async () => (await log.read(log.name('out'))).length === 2, 'the second is there')
+})
