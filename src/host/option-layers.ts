@@ -12,7 +12,8 @@ const otherEnvironment: readonly string[] = [
   'TAILRACE_PEERS',
   'TAILRACE_SIM_SEED',
   'TAILRACE_SIM_SEEDS',
-  'TAILRACE_TEST_KAFKA'
+  'TAILRACE_TEST_KAFKA',
+  'TAILRACE_TEST_KAFKA_VERSION'
 ]
 
 /** What one place says: values by path, durations in ms, and what is wrong with it. */

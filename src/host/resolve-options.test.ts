@@ -110,7 +110,8 @@ test('names of the environment that are no options are left alone', () => {
     TAILRACE_APP: 'app.ts',
     TAILRACE_FAILPOINT: 'fetch:1',
     TAILRACE_PEERS: '/peers',
-    TAILRACE_TEST_KAFKA: '/kafka'
+    TAILRACE_TEST_KAFKA: '/kafka',
+    TAILRACE_TEST_KAFKA_VERSION: 'oldest'
   }
   assert.equal(resolveOptions({ app, environment }).broker, 'embedded:./.tailrace/log')
 })

@@ -26,6 +26,7 @@ after(async () => {
 })
 
 const sessionMs = 60_000
+const unsupportedVersion = 35
 /** Subscribes to one topic: version, topics, user data. */
 function subscription(topic: string): Buffer {
   const name = Buffer.from(topic)
@@ -97,7 +98,13 @@ for (const [kind, join] of Object.entries(kinds)) {
     const log = await KafkaLog.open(t, broker.url)
     await log.create(log.name('in'))
     await log.put(log.name('in'), [{ key: 'a', value: '1' }])
-    assert.equal(await join(log.id, log.name('in')), 0)
+    const code = await join(log.id, log.name('in'))
+    if (code === unsupportedVersion) {
+      // Kafka 3.9 has no such groups unless it is told to: then there is nobody to share with.
+      await log.settled(await log.start(countingApp(log)), log.name('in'))
+      return
+    }
+    assert.equal(code, 0)
     const error = await log.endOf(countingApp(log))
     assert.ok(hasCode(error, 'TAILRACE_TRANSPORT_FOREIGN_GROUP'), String(error))
     assert.match(error.message, new RegExp(`consumer group "${log.id}" has members that are no`))
