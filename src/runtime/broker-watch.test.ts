@@ -36,3 +36,16 @@ test('a log is away from its first failure on, and back with its first answer', 
   assert.equal(watch.reason, undefined)
   assert.equal(watch.beyond(3_000), undefined)
 })
+
+test('one that stays away is told of ever more seldom, and that it is back', () => {
+  const { pass, watch } = watched()
+  const toldAt: number[] = []
+  for (let second = 0; second <= 60; second++) {
+    if (watch.failed(new Error('gone'))) toldAt.push(second)
+    pass(1_000)
+  }
+  assert.deepEqual(toldAt, [0, 5, 10, 20, 40])
+  assert.equal(watch.answered(), 61_000)
+  assert.equal(watch.answered(), undefined)
+  assert.equal(watch.failed(new Error('gone again')), true)
+})

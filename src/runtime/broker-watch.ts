@@ -3,20 +3,41 @@ import { formatDuration } from '../core/duration.ts'
 import { messageOf, TailraceError } from '../core/errors.ts'
 import type { Clock } from '../port/clock.ts'
 
+interface Absence {
+  readonly sinceMs: number
+  readonly error: unknown
+  /** How long it lasts when it is told next. */
+  tellAfterMs: number
+}
+
+/** A log that stays away is told of at once, and then ever more seldom. */
+const tellMs = { first: 5_000, growth: 2 }
+
 export class BrokerWatch {
   readonly #clock: Clock
-  #away: { readonly sinceMs: number; readonly error: unknown } | undefined
+  #away: Absence | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  failed(error: unknown): void {
-    this.#away ??= { sinceMs: this.#clock.monotonic(), error }
+  /** True when this failure is to be told. */
+  failed(error: unknown): boolean {
+    if (this.#away === undefined) {
+      this.#away = { sinceMs: this.#clock.monotonic(), error, tellAfterMs: tellMs.first }
+      return true
+    }
+    if (this.#awayMs() < this.#away.tellAfterMs) return false
+    this.#away.tellAfterMs *= tellMs.growth
+    return true
   }
 
-  answered(): void {
+  /** How long the log was away, if it was. */
+  answered(): number | undefined {
+    if (this.#away === undefined) return undefined
+    const awayMs = this.#awayMs()
     this.#away = undefined
+    return awayMs
   }
 
   /** Why a worker cannot be ready; undefined while the log answers. */

@@ -1,4 +1,5 @@
 // Control plane. Puts the parts of a worker together: who is told what by whom.
+import { formatDuration } from '../core/duration.ts'
 import { readersOf, type Topology } from '../core/topology.ts'
 import { taskId, taskSpecs, topologyHash } from '../core/topology-partitions.ts'
 import { hasCode, messageOf } from '../core/errors.ts'
@@ -288,12 +289,15 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
     lease: common.lease,
     leaseMsMax: common.settings.commitTimeoutMs,
     onAnswer: (answer) => {
-      common.brokerWatch.answered()
+      const awayMs = common.brokerWatch.answered()
+      if (awayMs !== undefined) {
+        log.info({ awayMs }, `the broker answers again, after ${formatDuration(awayMs)}`)
+      }
       tasks.apply(answer)
       common.onAnswer()
     },
     onError: (error) => {
-      common.brokerWatch.failed(error)
+      if (!common.brokerWatch.failed(error)) return
       log.warn({ err: error }, `a heartbeat failed: ${messageOf(error)}`)
     },
     onDeath: common.onFatal

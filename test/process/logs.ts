@@ -63,6 +63,8 @@ export interface SceneBroker {
   readonly url: string
   /** For the test's own client, where that must not meet what its workers meet. @default `url` */
   readonly ownUrl?: string
+  /** It goes with the scene, and all that is in it. */
+  readonly isOwn?: boolean
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -99,8 +101,8 @@ export async function openKafkaOn(broker: SceneBroker): Promise<SceneLog> {
       TAILRACE_HEARTBEAT: session.heartbeat
     },
     close: async () => {
-      // Many scenes meet on this broker, and each of its partitions costs it.
-      await transport.admin().delete(topics)
+      // Many scenes meet on a broker, and each of its partitions costs it.
+      if (broker.isOwn !== true) await transport.admin().delete(topics)
       await transport.close()
       await broker[Symbol.asyncDispose]()
     }

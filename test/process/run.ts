@@ -25,6 +25,13 @@ export interface SceneWorker {
   readonly args?: readonly string[]
 }
 
+/** Visits of a slice, between two of them, and when it should be over. */
+export interface Load {
+  readonly slice?: number
+  readonly everyMs?: number
+  readonly limitMs?: number
+}
+
 /** Hit only by a test that fails, as all limits here are. */
 const settleMsMax = 60_000
 
@@ -117,8 +124,11 @@ export class Scene {
   }
 
   /** Sends in slices until `isOver`, so that a worker is under load all the time. */
-  async sendUntil(isOver: () => boolean, { slice = 100, everyMs = 5 } = {}): Promise<void> {
-    const until = performance.now() + settleMsMax
+  async sendUntil(
+    isOver: () => boolean,
+    { everyMs = 5, limitMs = settleMsMax, slice = 100 }: Load = {}
+  ): Promise<void> {
+    const until = performance.now() + limitMs
     while (!isOver()) {
       assert.ok(performance.now() < until, `still not over:\n${this.#texts()}`)
       await this.send(slice)

@@ -1,0 +1,96 @@
+// Brokers that die under whole workers: said, not ready meanwhile, gone on with, and counted once.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { SceneWorker } from '../process/run.ts'
+import type { WorkerProcess } from '../process/worker-process.ts'
+import { ownScene, underLoad, until } from './harmed-scene.ts'
+
+const timeout = 300_000
+const withPages: SceneWorker = { env: { TAILRACE_WEB: 'true', TAILRACE_WEB_PORT: '0' } }
+
+/** What the worker answers to who asks whether it is ready. */
+async function readiness(worker: WorkerProcess): Promise<{ status: number; text: string }> {
+  const [, url] = await worker.line(/^web +(http\S+)/m)
+  const answer = await fetch(new URL('/ready', url))
+  return { status: answer.status, text: await answer.text() }
+}
+
+test('a broker that is killed and comes back', { timeout }, async (t) => {
+  const { broker, scene } = await ownScene(t)
+  await scene.send(300)
+  const worker = await scene.worker(withPages).started()
+  let isOver = false
+  const load = underLoad(scene, () => isOver)
+  await scene.progress(100)
+  await broker.cluster.node().kill()
+  await until(async () => (await readiness(worker)).status === 503, 'the worker to be not ready')
+  assert.match((await readiness(worker)).text, /the broker has not answered for/)
+  await worker.line(/WARN/)
+  await broker.cluster.node().start()
+  const backMs = performance.now()
+  await until(async () => (await readiness(worker)).status === 200, 'the worker to be ready again')
+  await scene.progress(100)
+  t.diagnostic(`went on ${Math.round(performance.now() - backMs)} ms after the broker was back`)
+  isOver = true
+  await load
+  await scene.settled()
+  const lines = worker.text.split('\n').filter((line) => /WARN|ERROR/.test(line))
+  t.diagnostic(`${lines.length} lines of trouble`)
+  assert.ok(lines.length < 60, `too many lines:\n${worker.text}`)
+  await worker.stop()
+  await scene.verify()
+})
+
+test('a broker that is away for longer than brokerTimeout', { timeout }, async (t) => {
+  const { broker, scene } = await ownScene(t)
+  await scene.send(300)
+  const env = { TAILRACE_BROKER_TIMEOUT: '4s' }
+  const worker = await scene.worker({ env }).started()
+  await broker.cluster.node().kill()
+  const goneMs = performance.now()
+  await worker.ends({ code: 1 })
+  t.diagnostic(`ended ${Math.round(performance.now() - goneMs)} ms after the broker did`)
+  assert.match(worker.text, /the broker has not answered for brokerTimeout \(4s\)/)
+  await broker.cluster.node().start()
+  await scene.send(100)
+  await scene.finish()
+})
+
+test('a broker that is not there at the start', { timeout }, async (t) => {
+  const { broker, scene } = await ownScene(t)
+  await broker.proxy.refuse()
+  const worker = scene.worker()
+  await worker.titled()
+  await worker.ends({ code: 1 })
+  assert.match(worker.text, new RegExp(`127\\.0\\.0\\.1:${broker.proxy.ports[0]}`))
+  assert.match(worker.text, /TAILRACE_TRANSPORT_UNAVAILABLE/)
+})
+
+test('three brokers, killed and restarted one after the other', { timeout }, async (t) => {
+  const { broker, scene } = await ownScene(t, { nodes: 3 })
+  await scene.send(300)
+  const workers = [
+    await scene.worker({ data: 'first' }).started(),
+    await scene.worker({ data: 'second' }).started()
+  ]
+  let isOver = false
+  const load = underLoad(scene, () => isOver)
+  for (const node of broker.cluster.nodes) {
+    await scene.progress(50)
+    await node.kill()
+    const atMs = performance.now()
+    await scene.progress(50)
+    t.diagnostic(`without ${node.id}: went on after ${Math.round(performance.now() - atMs)} ms`)
+    await node.start()
+  }
+  await scene.progress(50)
+  isOver = true
+  await load
+  await scene.settled()
+  for (const worker of workers) {
+    const lines = worker.text.split('\n').filter((line) => /WARN|ERROR/.test(line))
+    t.diagnostic(`${lines.length} lines of trouble`)
+    await worker.stop()
+  }
+  await scene.verify({ data: ['first', 'second'] })
+})
