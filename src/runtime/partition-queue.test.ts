@@ -1,0 +1,59 @@
+// Fetched records on their way to a task, when the log goes on elsewhere than they ended.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { BatchEncoder } from '../core/record-batch.ts'
+import type { FetchedChunk } from '../port/transport.ts'
+import { PartitionQueue } from './partition-queue.ts'
+
+const at = { topic: 'in', partition: 0 }
+
+function chunk(offset: number, count: number): FetchedChunk {
+  const encoder = new BatchEncoder()
+  for (let n = 0; n < count; n++) encoder.append(null, Buffer.from('a'), 0, [])
+  const bytes = encoder.finish()
+  bytes.writeBigInt64BE(BigInt(offset), 0)
+  return { ...at, bytes, nextOffset: offset + count, end: 100 }
+}
+
+function offsetsOf(queue: PartitionQueue): number[] {
+  const offsets: number[] = []
+  while (queue.peek()) {
+    offsets.push(queue.cursor.offset)
+    queue.finish()
+  }
+  return offsets
+}
+
+for (const [name, to, after] of [
+  ['back, in a log that was made anew', 0, [0, 1]],
+  ['forward, over a gap', 20, [20, 21]]
+] as const) {
+  test(`a jump ${name}: what was fetched before is handed out first`, () => {
+    const queue = new PartitionQueue(at, 5)
+    queue.push(chunk(5, 3))
+    queue.jumpTo(to)
+    assert.equal(queue.position, 5)
+    queue.push(chunk(to, 2))
+    assert.deepEqual(offsetsOf(queue), [5, 6, 7, ...after])
+    assert.equal(queue.position, to + 2)
+  })
+
+  test(`a jump ${name}, of a queue that is empty`, () => {
+    const queue = new PartitionQueue(at, 5)
+    queue.jumpTo(to)
+    assert.deepEqual([queue.position, queue.fetchPosition], [to, to])
+    queue.push(chunk(to, 2))
+    assert.deepEqual(offsetsOf(queue), [...after])
+  })
+}
+
+test('a jump takes place once what was fetched before is finished', () => {
+  const queue = new PartitionQueue(at, 5)
+  queue.push(chunk(5, 1))
+  assert.equal(queue.peek(), true)
+  queue.jumpTo(0)
+  queue.finish()
+  assert.equal(queue.position, 6)
+  assert.equal(queue.peek(), false)
+  assert.equal(queue.position, 0)
+})
