@@ -56,10 +56,14 @@ export class Reading implements TopicPartition {
   /** The leader changed: the log may have been cut below the position. */
   #isUnchecked = false
 
-  constructor({ topic, partition, offset }: FetchPosition) {
+  /** The topic is another under the same name: no position of before means anything in it. */
+  #isMadeAnew = false
+
+  constructor({ topic, partition, offset }: FetchPosition, topicId?: Reading['topicId']) {
     this.topic = topic
     this.partition = partition
     this.position = offset
+    this.topicId = topicId
   }
 
   get isAtEnd(): boolean {
@@ -85,6 +89,7 @@ export class Reading implements TopicPartition {
     this.isOutOfRange = false
     this.#lastEpoch = -1
     this.#isUnchecked = false
+    this.#isMadeAnew = false
   }
 
   /** What was asked and answered so far counts no more. */
@@ -96,13 +101,14 @@ export class Reading implements TopicPartition {
     this.isSearching = false
   }
 
-  /** False when the topic was made anew since the last time. */
+  /** False when the topic was made anew, until that is said and another position sought. */
   follow(leader: PartitionLeader): boolean {
     const before = this.topicId?.text
     if (before !== leader.topicId) {
       this.topicId = { text: leader.topicId, hex: leader.topicId.replaceAll('-', '') }
-      if (before !== undefined) return false
+      if (before !== undefined) this.#isMadeAnew = true
     }
+    if (this.#isMadeAnew) return false
     if (this.#leaderEpoch !== leader.leaderEpoch) {
       this.#leaderEpoch = leader.leaderEpoch
       this.#isUnchecked = this.#lastEpoch >= 0

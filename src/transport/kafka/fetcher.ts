@@ -91,8 +91,12 @@ export class KafkaFetcher implements Fetcher {
   }
 
   add(positions: readonly FetchPosition[]): void {
+    // One that is added again goes on in the topic that it was of, and hears when that is gone.
+    const ids = positions.map((position) => this.#readings.get(nameOf(position))?.topicId)
     this.remove(positions)
-    for (const position of positions) this.#readings.set(nameOf(position), new Reading(position))
+    for (const [index, position] of positions.entries()) {
+      this.#readings.set(nameOf(position), new Reading(position, ids[index]))
+    }
     this.#wakeFetch?.()
   }
 
