@@ -7,6 +7,7 @@ import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { hasCode } from '../../src/core/errors.ts'
 import { realClock } from '../../src/runtime/real-clock.ts'
+import { BrokerLinks } from '../../src/transport/kafka/broker-links.ts'
 import { Cluster } from '../../src/transport/kafka/cluster.ts'
 import { createKafkaTransport } from '../../src/transport/kafka/index.ts'
 import { metadataV12 } from '../../src/transport/kafka/library.ts'
@@ -155,3 +156,20 @@ test(
     }
   }
 )
+
+test('what is under way to a broker that moves can be asked again', limits, async () => {
+  await using broker = await testBroker()
+  const { host, port } = broker
+  const links = new BrokerLinks({ clientId: 'test', security: plaintext, clock: realClock })
+  try {
+    const link = await links.to(0, { host, port }, 'control')
+    const asking = link.call(metadataV12.api, [], false)
+    const lost = assert.rejects(asking, (error) => {
+      return error instanceof KafkaFailure && error.isRetriable && error.isOutcomeUnknown
+    })
+    await links.to(0, { host: 'localhost', port }, 'control')
+    await lost
+  } finally {
+    await links.close()
+  }
+})

@@ -232,7 +232,8 @@ test('a record that is refused by itself lets the others of its batch through', 
 
 test('what cannot be sent in time is rejected: definitely where it never went', async () => {
   for (const [fate, isDefinite] of [
-    [6, true],
+    [19, true],
+    [6, false],
     ['lose-answer', false]
   ] as const) {
     const all = scene({ deliveryTimeoutMs: 2_000 })
@@ -266,4 +267,28 @@ test('flush waits for the halves of a split batch, and close for all that was se
   assert.equal(brokers.partition('t', 0).values.at(-1), 'last')
   const closed = { code: 'TAILRACE_TRANSPORT_CLOSED', isDefinite: true }
   await assert.rejects(producer.send(recordOf('v')), closed)
+})
+
+test('what a leader may have kept is not certainly lost; its sequence is not reused', async (t) => {
+  for (const code of [6, 56]) {
+    const all = scene()
+    const { brokers, clock, producer } = all
+    const partition = brokers.partition('t', 0)
+    const append = partition.append.bind(partition)
+    const answers = [code, 29]
+    t.mock.method(partition, 'append', (bytes: Buffer) => {
+      const said = answers.shift()
+      if (said === undefined) return append(bytes)
+      // The others had it before the leader lost its place.
+      if (said === code) append(bytes)
+      return { code: said, offset: -1 }
+    })
+    const first = assert.rejects(
+      producer.send(recordOf('a')),
+      (error) => hasCode(error, 'TAILRACE_TRANSPORT_FORBIDDEN') && !error.isDefinite
+    )
+    await clock.settle(first)
+    await clock.settle(producer.send(recordOf('b')))
+    assert.deepEqual(partition.values, ['a', 'b'])
+  }
 })

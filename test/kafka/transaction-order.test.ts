@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import { hasCode } from '../../src/core/errors.ts'
 import type { OutgoingRecord, TransactionalProducer } from '../../src/port/transport.ts'
 import { WireReader, WireWriter } from '../../src/transport/kafka/produce-wire.ts'
+import { KafkaFailure, local } from '../../src/transport/kafka/protocol-failure.ts'
 import { openTransactional } from '../../src/transport/kafka/transaction.ts'
 import { VirtualClock } from '../../src/transport/memory/virtual-clock.ts'
 import { type Asked, type Fate, ScriptedBrokers } from './scripted-brokers.ts'
@@ -157,7 +158,7 @@ test('without it they go on', async () => {
   ])
 })
 
-test('a request that may still arrive finds the epoch of the next transaction another', async () => {
+test('a request that may still arrive finds another epoch in the next transaction', async () => {
   for (const name of ['AddPartitions', 'AddOffsets', 'TxnOffsetCommit', 'EndTxn']) {
     const all = await scene(1)
     fates(all, name, 'lose-request')
@@ -241,6 +242,18 @@ for (const versionMax of [1, 2]) {
       for (const partition of [0, 1]) {
         assert.deepEqual(all.brokers.partition('t', partition).values, values)
       }
+    })
+
+    test('a partition that has no leader for a moment is waited for', async (t) => {
+      const all = await scene(versionMax)
+      const leader = all.brokers.leader.bind(all.brokers)
+      let failures = 3
+      t.mock.method(all.brokers, 'leader', async (at: Parameters<typeof leader>[0]) => {
+        if (failures-- > 0) throw new KafkaFailure(local.noLeader, 'finding the leader')
+        return leader(at)
+      })
+      await commit(all)
+      assert.deepEqual(all.brokers.partition('t', 0).values, ['0'])
     })
 
     test('offsets that are refused abort the transaction, and the next one goes on', async () => {

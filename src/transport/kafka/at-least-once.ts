@@ -19,6 +19,7 @@ import {
 import type { ProducerIdentity } from './produce-batch.ts'
 import type { SentBatch } from './produce-broker.ts'
 import type { ProduceCluster } from './produce-cluster.ts'
+import { unplacedError } from './produce-errors.ts'
 import type { PartitionSendQueue } from './produce-partition.ts'
 import { patiently } from './produce-patience.ts'
 import { type ProduceLimits, ProduceSender, produceLimits } from './produce-sender.ts'
@@ -162,7 +163,10 @@ export class AtLeastOnceProducer implements TransactionalProducer {
   }
 
   #accepted({ batch, queue }: SentBatch, baseOffset: number): void {
-    if (baseOffset < 0) return
+    if (baseOffset < 0) {
+      this.#failure ??= unplacedError(queue)
+      return
+    }
     const { leader, partition, topic } = queue
     const end = baseOffset + batch.recordCount
     this.#ends.set(queue, { topic, partition, end, leaderEpoch: leader?.leaderEpoch ?? -1 })

@@ -53,7 +53,7 @@ export class BrokerLinks {
     const key = `${broker}/${purpose}`
     const slot = this.#slots.get(key)
     if (slot !== undefined && isUsable(slot, address)) return slot.opening
-    slot?.link?.close()
+    slot?.link?.leave()
     const fresh: Slot = { address, opening: this.#open(broker, address), link: undefined }
     this.#slots.set(key, fresh)
     try {

@@ -100,6 +100,14 @@ test('a bomb of zeros is refused without being made', () => {
   }
 })
 
+test('bytes that end too early are damaged, and not too large', () => {
+  for (const [name, codec] of codecs) {
+    const batch = compressed(codec, () => Buffer.alloc(3))
+    const size = batch.length
+    assert.throws(() => decompressBatch(batch, 0, { size }), /bytes cannot be read/, name)
+  }
+})
+
 test('a compression that nobody knows is named', () => {
   const batch = compressed(5, (bytes) => bytes)
   assert.throws(

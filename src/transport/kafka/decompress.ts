@@ -68,8 +68,10 @@ function tooLarge(bytes: Buffer, at: number, bytesMax: number): TailraceError {
   return corruptAt(bytes, at, `decompressed it is larger than ${bytesMax} bytes`)
 }
 
+// Reading beyond the end of the bytes is a RangeError as well, with a code of its own.
 function isTooLarge(error: unknown): boolean {
-  return error instanceof RangeError
+  if (!(error instanceof RangeError)) return false
+  return !('code' in error) || error.code === 'ERR_BUFFER_TOO_LARGE'
 }
 
 interface Algorithm {

@@ -167,6 +167,12 @@ export class Link {
     this.#die(new KafkaFailure(local.closed, this.#place()))
   }
 
+  /** As `close`, where the broker has another address now: what was under way is asked there. */
+  leave(): void {
+    const reason = 'the broker has another address now'
+    this.#die(new KafkaFailure(local.connectionLost, this.#place(), { reason }))
+  }
+
   async #connect(): Promise<void> {
     const connection = this.#connection
     const socket = await this.#openSocket()

@@ -1,6 +1,7 @@
 // What a producer says of a batch that did not get into the log.
 
 import { TailraceError } from '../../core/errors.ts'
+import type { TopicPartition } from '../../port/transport.ts'
 import type { ProduceBatch } from './produce-batch.ts'
 import type { ProduceAnswer } from './produce-codec.ts'
 import type { PartitionSendQueue } from './produce-partition.ts'
@@ -61,6 +62,14 @@ export function fencedByTime(batch: ProduceBatch): TailraceError {
     `${recordsOf(batch)} for ${placeOf(batch)} were not sent: the membership they belong to may ` +
       'have expired',
     { isDefinite: !batch.isUncertain, context: { ...batch.at } }
+  )
+}
+
+/** It is in the log, and whoever reads on from there cannot be told where that is. */
+export function unplacedError({ partition, topic }: TopicPartition): TailraceError {
+  return new TailraceError(
+    'TAILRACE_TRANSPORT_UNAVAILABLE',
+    `the broker has a batch of ${topic}/${partition} already, and no longer knows its offset`
   )
 }
 

@@ -5,6 +5,7 @@ export const produceCodes = {
   none: 0,
   corruptMessage: 2,
   unknownTopicOrPartition: 3,
+  notLeader: 6,
   requestTimedOut: 7,
   messageTooLarge: 10,
   notEnoughReplicas: 19,
@@ -15,6 +16,7 @@ export const produceCodes = {
   invalidTimestamp: 32,
   invalidProducerEpoch: 47,
   concurrentTransactions: 51,
+  storageError: 56,
   unknownProducerId: 59,
   invalidRecord: 87,
   producerFenced: 90
@@ -67,7 +69,15 @@ export function outcomeOf(code: number, asked: Asked): Outcome {
   }
 }
 
+/** Also said by a leader that had appended it, and lost its place before the others had it. */
+const inDoubt: ReadonlySet<number> = new Set([
+  produceCodes.notLeader,
+  produceCodes.requestTimedOut,
+  produceCodes.notEnoughReplicasAfterAppend,
+  produceCodes.storageError
+])
+
 /** After these an attempt may be in the log although it failed. */
 export function isInDoubt(code: number): boolean {
-  return code === produceCodes.requestTimedOut || code === produceCodes.notEnoughReplicasAfterAppend
+  return inDoubt.has(code)
 }

@@ -4,12 +4,15 @@ import type { Clock } from '../../port/clock.ts'
 import type { ProducerIdentity } from './produce-batch.ts'
 import type { ProduceCluster } from './produce-cluster.ts'
 import type { PartitionSendQueue } from './produce-partition.ts'
+import { patiently } from './produce-patience.ts'
 import type { TransactionCoordinator } from './transaction-coordinator.ts'
 
 export interface AdmissionParts {
   readonly clock: Clock
   readonly cluster: ProduceCluster
   readonly coordinator: TransactionCoordinator
+  /** How long leaders that are not known are asked for. */
+  readonly patienceMs: number
   /** The partition may be written to from now on. */
   readonly admitted: (queue: PartitionSendQueue) => void
   readonly failed: (error: unknown) => void
@@ -68,7 +71,7 @@ export class TransactionAdmission {
       const round = this.#round
       this.#asked = new Set()
       try {
-        await this.#add(queues)
+        await this.#add(queues, round)
       } catch (error) {
         if (round === this.#round) this.#parts.failed(error)
         continue
@@ -80,10 +83,13 @@ export class TransactionAdmission {
     this.#isAsking = false
   }
 
-  async #add(queues: readonly PartitionSendQueue[]): Promise<void> {
-    const { cluster, coordinator } = this.#parts
+  async #add(queues: readonly PartitionSendQueue[], round: number): Promise<void> {
+    const { clock, cluster, coordinator, patienceMs: timeoutMs } = this.#parts
+    const isOver = (): boolean => coordinator.isClosed || round !== this.#round
     // The coordinator would be asked again and again about a topic that does not exist.
-    await Promise.all(queues.map((queue) => cluster.leader(queue)))
+    await patiently({ clock, timeoutMs, isOver }, () =>
+      Promise.all(queues.map((queue) => cluster.leader(queue)))
+    )
     this.isStarted = true
     await coordinator.addPartitions(queues)
   }

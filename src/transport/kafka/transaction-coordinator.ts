@@ -67,6 +67,10 @@ export class TransactionCoordinator {
     return this.#identity
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** Takes the id over: whoever had it is fenced, and what it left open is aborted. */
   async open(): Promise<void> {
     await this.#initialize('taking the transactional id over', nobody)

@@ -7,13 +7,13 @@ import type {
   OutgoingRecord,
   PartitionEnd,
   TaskCommit,
-  TopicPartition,
   TransactionalProducer,
   TransactionReport
 } from '../../port/transport.ts'
 import { commitRenewing, groupOffsets } from './group-offsets.ts'
 import type { SentBatch } from './produce-broker.ts'
 import type { ProduceCluster } from './produce-cluster.ts'
+import { unplacedError } from './produce-errors.ts'
 import type { PartitionSendQueue } from './produce-partition.ts'
 import { type ProduceLimits, ProduceSender, produceLimits } from './produce-sender.ts'
 import { closedError } from './producer.ts'
@@ -86,6 +86,7 @@ class KafkaTransaction implements TransactionalProducer {
       clock,
       cluster,
       coordinator,
+      patienceMs: parts.patienceMs ?? patienceMsDefault,
       admitted: (queue) => this.#sender.offer(queue),
       failed: (error) => this.#fail(toTailraceError(error, 'a transaction cannot go on'))
     })
@@ -301,11 +302,4 @@ function abortedError(): TailraceError {
   return new TailraceError('TAILRACE_TRANSPORT_UNAVAILABLE', 'the transaction was aborted', {
     isDefinite: true
   })
-}
-
-function unplacedError({ partition, topic }: TopicPartition): TailraceError {
-  return new TailraceError(
-    'TAILRACE_TRANSPORT_UNAVAILABLE',
-    `the broker has a batch of ${topic}/${partition} already, and no longer knows its offset`
-  )
 }
