@@ -27,7 +27,7 @@ async function youngMebibytes(isBound: boolean, flags: readonly string[] = []): 
   return Number(stdout)
 }
 
-test('the space for new objects stops growing soon after 16 MB', async () => {
+test('the space for new objects stops growing soon after 32 MB', async () => {
   const unbound = await youngMebibytes(false)
   const bound = await youngMebibytes(true)
   assert.ok(unbound >= 64, `${unbound} MB without bounds`)
