@@ -7,17 +7,30 @@ import type { Shard } from './shard.ts'
 import type { OpeningParts } from './task-opening.ts'
 
 /**
- * Rows without any committed offset: under exactly-once both were written together, so the log has
- * forgotten the offsets (Kafka does a week after a group's last member). What the rows hold would
- * be counted once more from the beginning, or records left out at the end.
+ * Rows, and a group without any committed offset: under exactly-once both were written together, so
+ * the log has forgotten the offsets (Kafka does a week after a group's last member). What the rows
+ * hold would be counted once more from the beginning, or records left out at the end.
  *
  * @throws TAILRACE_TRANSPORT_OUT_OF_RANGE when the policy is to stop
  */
-export async function checkOffsetsKept(task: OpenTask, parts: OpeningParts): Promise<void> {
+export async function checkOffsetsKept(
+  task: OpenTask,
+  { group, sources }: { readonly group: string; readonly sources: readonly string[] },
+  parts: OpeningParts
+): Promise<void> {
   const { guarantee, onOffsetLost } = parts.settings
   if (guarantee !== 'exactly-once' || task.committed.size > 0) return
   const table = await firstWithRows(task.shards, parts.store)
   if (table === undefined) return
+  // A new version of an app may read a topic for the first time, into a table that it had before.
+  const partitions = sources.flatMap((topic) =>
+    Array.from({ length: parts.topics.partitionsOf(topic) }, (_, partition) => ({
+      topic,
+      partition
+    }))
+  )
+  const left = await parts.transport.admin().committed(group, partitions)
+  if (left.length > 0) return
   const names = task.run.queues.map(({ topic }) => `"${topic}"`).join(', ')
   const what =
     `table "${table}" has rows, and the group no committed offset of ${names} ` +

@@ -163,7 +163,7 @@ export class TaskSet {
       signal: slot.abort.signal,
       hasAdvanced: () => (task.progress?.records ?? 0) > 0
     })
-    await checkOffsetsKept(task, opening)
+    await checkOffsetsKept(task, this.#reading(), opening)
     for (const shard of task.shards) await findStoredWindows(shard, opening.store)
     if (slot.abort.signal.aborted) return
     task.run.carefulUntil = this.#careful.get(task.owned.task)
@@ -196,6 +196,12 @@ export class TaskSet {
         }
       }
     )
+  }
+
+  #reading(): { readonly group: string; readonly sources: readonly string[] } {
+    const { group, subTopologies } = this.#parts
+    const sources = [...subTopologies.values()].flatMap((sub) => sub.sources)
+    return { group, sources: sources.map(({ name }) => name) }
   }
 
   #revoke(ids: readonly string[]): void {
