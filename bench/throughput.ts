@@ -87,6 +87,8 @@ async function consume({ transport, load, profile }: Bench, job: Job): Promise<F
       coldEventsPerSecond: (load.events * 1_000) / (end - first.at),
       cpuMicrosPerEvent: (figures['cpuMicros'] ?? 0) / measured,
       rssMbPeak: figures['rssMbPeak'] ?? Number.NaN,
+      rssMbAtTenth: figures['rssMbAtTenth'] ?? Number.NaN,
+      rssMb: figures['rssMb'] ?? Number.NaN,
       heapLiveMb: figures['heapLiveMb'] ?? Number.NaN,
       otherProcessors: Math.max(0, others / (end - first.at))
     }

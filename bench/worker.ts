@@ -25,11 +25,15 @@ const job = JSON.parse(process.argv[2] ?? '{}') as Job
 let seen = 0
 let cpuWhenFirst = 0
 let cpuWhenWarm = 0
+/** Resident when a tenth was seen: what follows may not add to it. */
+let rssMbAtTenth = Number.NaN
+const tenth = Math.round(job.events / 10)
 const program = programOf(job, () => {
   if (seen === 0) {
     cpuWhenFirst = cpuMicros()
     say({ kind: 'first', at: Date.now() })
   }
+  if (seen === tenth) rssMbAtTenth = rssMb()
   if (seen++ !== job.warmUp) return
   cpuWhenWarm = cpuMicros()
   say({ kind: 'warm', at: Date.now() })
@@ -72,7 +76,8 @@ async function figures(): Promise<Record<string, number>> {
     cpuMicros: cpuMicros() - cpuWhenWarm,
     cpuMicrosSinceFirst: cpuMicros() - cpuWhenFirst,
     rssMbPeak: peakMb(),
-    rssMb: process.memoryUsage.rss() / 1e6,
+    rssMbAtTenth,
+    rssMb: rssMb(),
     heapLiveMb: heapLiveMb(),
     restored: counters.restoredRecords,
     commits: counters.commits,
@@ -97,6 +102,10 @@ function heapLiveMb(): number {
   const collect: unknown = runInNewContext('gc')
   if (typeof collect === 'function') collect()
   return process.memoryUsage().heapUsed / 1e6
+}
+
+function rssMb(): number {
+  return process.memoryUsage.rss() / 1e6
 }
 
 function peakMb(): number {
