@@ -9,6 +9,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 const otherEnvironment: readonly string[] = [
   'TAILRACE_APP',
   'TAILRACE_FAILPOINT',
+  'TAILRACE_FAULT_SEED',
   'TAILRACE_PEERS',
   'TAILRACE_SIM_SEED',
   'TAILRACE_SIM_SEEDS',

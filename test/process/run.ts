@@ -130,7 +130,7 @@ export class Scene {
   ): Promise<void> {
     const until = performance.now() + limitMs
     while (!isOver()) {
-      assert.ok(performance.now() < until, `still not over:\n${this.#texts()}`)
+      assert.ok(performance.now() < until, `still not over:\n${this.texts}`)
       await this.send(slice)
       await sleep(everyMs)
     }
@@ -143,7 +143,7 @@ export class Scene {
       (await rangesOf(this.transport, this.names.seen)).reduce((sum, { end }) => sum + end, 0)
     const goal = (await count()) + records
     while ((await count()) < goal) {
-      if (performance.now() > until) assert.fail(`nothing moves:\n${this.#texts()}`)
+      if (performance.now() > until) assert.fail(`nothing moves:\n${this.texts}`)
       await sleep(10)
     }
   }
@@ -154,7 +154,7 @@ export class Scene {
     const { app, byPage } = this.names
     for (const topic of [app, byPage]) {
       while (!(await isCommitted(this.transport, { group: app, topic }))) {
-        if (performance.now() > until) assert.fail(`"${topic}" does not settle:\n${this.#texts()}`)
+        if (performance.now() > until) assert.fail(`"${topic}" does not settle:\n${this.texts}`)
         await sleep(20)
       }
     }
@@ -172,7 +172,7 @@ export class Scene {
   async verify({ data = ['data'] }: { readonly data?: readonly string[] } = {}): Promise<void> {
     const expected = foldOf(this.sent)
     const problems = outputProblems(this.sent, await readSeen(this.log))
-    assert.deepEqual(problems, [], this.#texts())
+    assert.deepEqual(problems, [], this.texts)
     assert.deepEqual(await readChangelogs(this.log), expected, 'the changelogs')
     for (const name of data) {
       assert.deepEqual(await this.#tablesFrom(name), expected, `the tables of "${name}"`)
@@ -207,7 +207,8 @@ export class Scene {
     }
   }
 
-  #texts(): string {
+  /** What the workers printed. */
+  get texts(): string {
     return this.#workers.map((worker, index) => `worker ${index + 1}:\n${worker.text}`).join('\n')
   }
 
