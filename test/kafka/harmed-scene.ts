@@ -6,7 +6,6 @@ import type { ClusterOptions } from '../../scripts/kafka/cluster.ts'
 import { openKafkaOn } from '../process/logs.ts'
 import { Scene } from '../process/run.ts'
 import { type ProxiedBroker, proxiedBroker } from './proxy.ts'
-import type { Fault } from './proxy-faults.ts'
 
 /** Hit only by a test that fails. */
 const patienceMs = 90_000
@@ -38,15 +37,6 @@ export async function ownScene(t: TestContext, options: ClusterOptions = {}): Pr
     })
   )
   return { broker, scene }
-}
-
-/** Resolves when the fault has met its request, while `scene` keeps its workers busy. */
-export async function strikes(scene: Scene, fault: Fault): Promise<void> {
-  let hasHappened = false
-  void fault.happened.then(() => {
-    hasHappened = true
-  })
-  await underLoad(scene, () => hasHappened)
 }
 
 /** A little at a time: visits must not get ahead of the clock. */

@@ -107,6 +107,30 @@ for (const versionMax of [1, 2]) {
       await next.close()
       assert.deepEqual(await valuesOf(topic, 3), ['0', '1', '2'])
     })
+
+    test('an end that arrives after the time of its transaction commits nothing', {
+      timeout
+    }, async () => {
+      const [topic, source, group] = [await safe.topic('out'), await safe.topic('in'), idOf()]
+      const transactionalId = idOf()
+      const parts = { versionMax, transactionalId, transactionTimeoutMs: 1_000 }
+      const producer = await openTransactional(partsOf(parts))
+      await write(producer, { group, source, topic, round: 0 })
+      const held = broker.proxy.next('EndTxn', 'hold-request')
+      const ending = resultOf(write(producer, { group, source, topic, round: 1 }))
+      await held.happened
+      // Whoever reads the offsets waits until the coordinator has ended the transaction itself.
+      const [aborted] = await safe.admin.committed(group, [{ topic: source, partition: 0 }])
+      assert.equal(aborted?.offset, 1)
+      held.release()
+      const outcome = await ending
+      assert.ok(outcome instanceof TailraceError, 'the end was answered')
+      await producer.close()
+      const next = await openTransactional(partsOf({ versionMax, transactionalId }))
+      await write(next, { group, source, topic, round: 2 })
+      await next.close()
+      assert.deepEqual(await valuesOf(topic, 2), ['0', '2'])
+    })
   })
 }
 

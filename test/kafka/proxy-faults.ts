@@ -56,6 +56,7 @@ export class Fault {
   readonly released: Promise<void>
   #skip: number
   #left: number
+  #hasHappened = false
   readonly #happen: () => void
   readonly #release: () => void
 
@@ -83,7 +84,12 @@ export class Fault {
     return true
   }
 
+  get hasHappened(): boolean {
+    return this.#hasHappened
+  }
+
   strike(): void {
+    this.#hasHappened = true
     this.#happen()
   }
 

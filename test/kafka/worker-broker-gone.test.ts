@@ -1,6 +1,8 @@
 // Brokers that die under whole workers: said, not ready meanwhile, gone on with, and counted once.
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { SceneWorker } from '../process/run.ts'
 import type { WorkerProcess } from '../process/worker-process.ts'
 import { ownScene, underLoad, until } from './harmed-scene.ts'
@@ -37,6 +39,43 @@ test('a broker that is killed and comes back', { timeout }, async (t) => {
   const lines = worker.text.split('\n').filter((line) => /WARN|ERROR/.test(line))
   t.diagnostic(`${lines.length} lines of trouble`)
   assert.ok(lines.length < 60, `too many lines:\n${worker.text}`)
+  await worker.stop()
+  await scene.verify()
+})
+
+test('connections that are cut again and again leave nothing behind', { timeout }, async (t) => {
+  const { broker, scene } = await ownScene(t)
+  await scene.send(300)
+  const worker = await scene.worker().started()
+  let isOver = false
+  const load = underLoad(scene, () => isOver)
+  const open: number[] = []
+  for (let cut = 0; cut < 12; cut++) {
+    await scene.progress(20)
+    open.push(readdirSync(`/proc/${worker.pid}/fd`).length)
+    broker.proxy.cut()
+  }
+  isOver = true
+  await load
+  await scene.settled()
+  t.diagnostic(`open files: ${open.join(' ')}`)
+  assert.ok(Math.max(...open.slice(6)) <= Math.max(...open.slice(0, 6)) + 6, open.join(' '))
+  assert.doesNotMatch(worker.text, /MaxListeners/)
+  await worker.stop()
+  await scene.verify()
+})
+
+test('a worker alone that sleeps beyond its transaction', { timeout }, async (t) => {
+  const { scene } = await ownScene(t)
+  await scene.send(300)
+  const env = { TAILRACE_STALL_TIMEOUT: '1s' }
+  const worker = scene.worker({ failpoint: 'kafka.end.sent:5:stop', env })
+  await underLoad(scene, () => worker.isAsleep)
+  // `stallTimeout` and 30 s are the time of a transaction.
+  await sleep(33_000)
+  worker.signal('SIGCONT')
+  await scene.send(100)
+  await scene.settled()
   await worker.stop()
   await scene.verify()
 })

@@ -96,8 +96,12 @@ export class RandomFaults {
     } else if (chance < 0.8) {
       say('cut')
       broker.proxy.cut()
-    } else if (chance < 0.88) {
+    } else if (chance < 0.86) {
       await this.#freeze()
+    } else if (chance < 0.88) {
+      say('kill the broker')
+      await broker.cluster.node().kill()
+      await broker.cluster.node().start()
     } else {
       await this.#harmWorker(chance < 0.94 ? 'kill' : chance < 0.97 ? 'stop' : 'sleep')
     }
@@ -152,7 +156,9 @@ export class RandomFaults {
   }
 
   #begin(place: number): void {
-    this.#workers[place] = this.#run.scene.worker({ data: `data-${place}` })
+    // Half of them give a commit up before what is held is let go.
+    const env = { TAILRACE_COMMIT_TIMEOUT: this.#random() < 0.5 ? '1s' : '30s' }
+    this.#workers[place] = this.#run.scene.worker({ data: `data-${place}`, env })
   }
 
   #pick<T>(from: readonly T[]): T {

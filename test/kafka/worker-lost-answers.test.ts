@@ -1,5 +1,7 @@
 // Workers that lose one request or one answer of every kind: everything is still counted once.
+import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { kafkaVersions } from '../../scripts/kafka/jars.ts'
 import { harmedScene, underLoad } from './harmed-scene.ts'
 import { type ProxiedBroker, proxiedBroker } from './proxy.ts'
 import type { Api, FaultKind } from './proxy-faults.ts'
@@ -8,10 +10,10 @@ const timeout = 300_000
 let broker: ProxiedBroker
 
 /** The broker of a suite. */
-function withBroker(version?: string): void {
+function withBroker(version: string): void {
   before(
     async () => {
-      broker = await proxiedBroker(version === undefined ? {} : { version })
+      broker = await proxiedBroker({ version })
     },
     { timeout }
   )
@@ -53,20 +55,14 @@ function whileItWorks(apis: readonly Api[]): void {
 }
 
 describe('Kafka 4', () => {
-  withBroker()
+  withBroker(kafkaVersions.newest)
   whileItWorks(steady)
 
-  /** What a worker asks at its start, or when tasks are shared out anew. */
-  const atStart: readonly Api[] = [
-    'ApiVersions',
-    'Metadata',
-    'InitProducerId',
-    'FindCoordinator',
-    'JoinGroup',
-    'SyncGroup',
-    'OffsetFetch',
-    'ListOffsets',
-    'LeaveGroup'
+  /** What a worker asks at its start, or when tasks are shared out anew; three of it at a time. */
+  const atStart: readonly (readonly Api[])[] = [
+    ['ApiVersions', 'FindCoordinator', 'LeaveGroup'],
+    ['Metadata', 'JoinGroup', 'OffsetFetch'],
+    ['InitProducerId', 'SyncGroup', 'ListOffsets']
   ]
 
   for (const kind of losses) {
@@ -74,14 +70,19 @@ describe('Kafka 4', () => {
       const scene = await harmedScene(t, broker)
       await scene.send(200)
       const worker = await scene.worker({ data: 'first' }).started()
-      for (const [index, api] of atStart.entries()) {
-        const fault = broker.proxy.next(api, kind, { skip: index % 2 })
+      for (const [skip, apis] of atStart.entries()) {
+        const faults = apis.map((api) => broker.proxy.next(api, kind, { skip: skip % 2 }))
         const other = scene.worker({ data: 'second' })
         await underLoad(scene, () => other.hasEnded || /^web +/m.test(other.text))
         await other.started()
         await other.stop()
-        await fault.happened
         await scene.settled()
+        for (const fault of faults) fault.end()
+        assert.deepEqual(
+          faults.map(({ hasHappened }) => hasHappened),
+          apis.map(() => true),
+          apis.join()
+        )
       }
       await worker.stop()
       await scene.verify({ data: ['first', 'second'] })
@@ -90,6 +91,6 @@ describe('Kafka 4', () => {
 })
 
 describe('Kafka 3.9', () => {
-  withBroker('3.9.2')
+  withBroker(kafkaVersions.oldest)
   whileItWorks([...steady, ...before4])
 })
