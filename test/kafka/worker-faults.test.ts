@@ -1,5 +1,6 @@
 // Two workers, or three, under random faults of network, broker and processes: for each seed
-// everything is counted once. TAILRACE_FAULT_SEED repeats one.
+// everything is counted once. TAILRACE_FAULT_SEED repeats one; FAULT_MS is how long it lasts, and
+// FAULT_NODES=3 asks for three brokers.
 import { after, before, test } from 'node:test'
 import { harmedScene } from './harmed-scene.ts'
 import { type ProxiedBroker, proxiedBroker } from './proxy.ts'
@@ -13,7 +14,7 @@ let broker: ProxiedBroker
 
 before(
   async () => {
-    broker = await proxiedBroker()
+    broker = await proxiedBroker(process.env['FAULT_NODES'] === '3' ? { nodes: 3 } : {})
   },
   { timeout }
 )

@@ -99,9 +99,10 @@ export class RandomFaults {
     } else if (chance < 0.86) {
       await this.#freeze()
     } else if (chance < 0.88) {
-      say('kill the broker')
-      await broker.cluster.node().kill()
-      await broker.cluster.node().start()
+      const node = this.#pick(broker.cluster.nodes)
+      say(`kill broker ${node.id}`)
+      await node.kill()
+      await node.start()
     } else {
       await this.#harmWorker(chance < 0.94 ? 'kill' : chance < 0.97 ? 'stop' : 'sleep')
     }
