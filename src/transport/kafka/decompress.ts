@@ -10,7 +10,7 @@ import { compressionsAlgorithms } from './library.ts'
  * Bytes that one batch may grow to. A batch on the wire has 1 MB by default; what grows to more
  * than a hundred times that was made to fill memory.
  */
-export const batchBytesMax: number = 128 * 1024 * 1024
+const batchBytesMax: number = 128 * 1024 * 1024
 
 /**
  * The batch at `at`, with its records as they were before compression, in memory of its own.

@@ -3,11 +3,9 @@
 import type { API, SASLOptions } from '@platformatic/kafka'
 
 export {
-  AuthenticationError,
   apiVersionsV3,
   Connection,
   compressionsAlgorithms,
-  createAPI,
   createTopicsV7,
   deleteRecordsV2,
   deleteTopicsV6,

@@ -50,7 +50,7 @@ export interface Credentials {
 /** Neither TLS nor a login. */
 export const plaintext: Security = { tls: undefined, sasl: undefined }
 
-export const saslMechanisms: readonly SaslMechanism[] = [
+const saslMechanisms: readonly SaslMechanism[] = [
   'plain',
   'scram-sha-256',
   'scram-sha-512',
