@@ -1,5 +1,5 @@
-// The bench runs on Kafka from a clone, and its result is right. What it reaches is nobody's business
-// here; nor are the peers, which take longer to fetch and to start than all other tests of a file.
+// The bench runs on Kafka from a clone, and its result is right. What it reaches is nobody's
+// business here; nor are the peers, which take longer to fetch and to start than all other tests.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
