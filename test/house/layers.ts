@@ -17,6 +17,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['web'],
   '@platformatic/kafka': ['transport'],
   '@standard-schema/spec': ['core'],
+  // Nobody imports it: the types of the Kafka library do, and bring none of their own.
+  '@types/debug': [],
   'classic-level': ['store'],
   commander: ['cli'],
   hono: ['web', 'host'],
