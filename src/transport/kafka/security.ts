@@ -50,13 +50,6 @@ export interface Credentials {
 /** Neither TLS nor a login. */
 export const plaintext: Security = { tls: undefined, sasl: undefined }
 
-const saslMechanisms: readonly SaslMechanism[] = [
-  'plain',
-  'scram-sha-256',
-  'scram-sha-512',
-  'oauthbearer'
-]
-
 /** Checks what was given and reads its files, once; what is wrong goes to `problems`. */
 export function readCredentials(
   given: {
