@@ -163,7 +163,6 @@ export class TaskSet {
       signal: slot.abort.signal,
       hasAdvanced: () => (task.progress?.records ?? 0) > 0
     })
-    await checkOffsetsKept(task, this.#reading(), opening)
     for (const shard of task.shards) await findStoredWindows(shard, opening.store)
     if (slot.abort.signal.aborted) return
     task.run.carefulUntil = this.#careful.get(task.owned.task)
@@ -196,6 +195,7 @@ export class TaskSet {
         }
       }
     )
+    if (!abort.signal.aborted) await checkOffsetsKept(task, this.#reading(), opening)
   }
 
   #reading(): { readonly group: string; readonly sources: readonly string[] } {

@@ -3,14 +3,20 @@
 import assert from 'node:assert/strict'
 import { type App, type AppOptions, hasCode, type Transport } from 'tailrace'
 import { z } from 'zod'
+import { TailraceError } from '../../src/core/errors.ts'
 import { createEmbeddedTransport } from '../../src/transport/embedded/index.ts'
 import { type EmbeddedLog, onLog } from './embedded-log.ts'
 
-/** The log of the test, which forgets what groups have committed. */
-function forgetful(log: EmbeddedLog): Transport {
+/** The log of the test, which forgets what groups have committed, and is away at that question. */
+function forgetful(log: EmbeddedLog, awayAt = 0): Transport {
   const transport = createEmbeddedTransport({ directory: log.place('log') })
   const admin = transport.admin.bind(transport)
-  transport.admin = () => Object.assign(admin(), { committed: async () => [] })
+  let questions = 0
+  const committed = async (): Promise<[]> => {
+    if (++questions !== awayAt) return []
+    throw new TailraceError('TAILRACE_TRANSPORT_UNAVAILABLE', 'nobody answers')
+  }
+  transport.admin = () => Object.assign(admin(), { committed })
   return transport
 }
 
@@ -41,6 +47,13 @@ onLog('stop, the default: the worker ends and says what to do', async (log) => {
   assert.ok(hasCode(error, 'TAILRACE_TRANSPORT_OUT_OF_RANGE'), String(error))
   assert.match(error.message, /table "counts" has rows, and the group no committed offset of "in"/)
   assert.match(error.hint ?? '', /onOffsetLost/)
+})
+
+onLog('a log that is away when it is asked for the others is asked again', async (log) => {
+  await countThree(log)
+  // The first question is where the task goes on, the second what else the group has committed.
+  const error = await log.endOf(counting(log, { transport: () => forgetful(log, 2) }))
+  assert.ok(hasCode(error, 'TAILRACE_TRANSPORT_OUT_OF_RANGE'), String(error))
 })
 
 for (const [policy, lost] of [
