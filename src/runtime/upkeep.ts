@@ -71,12 +71,14 @@ export class Upkeep {
   #expire(tasks: readonly OpenTask[]): void {
     let rowsLeft = forgetRowsMax
     const clears: Clear[] = []
-    for (const shard of tasks.flatMap((task) => task.shards.map((one) => ({ task, one })))) {
-      const horizon = shard.one.horizon(shard.task.committedTime)
-      if (!Number.isFinite(horizon)) continue
-      rowsLeft -= shard.one.cache.forgetBefore(horizon, rowsLeft)
-      for (const start of shard.one.storedWindows ?? noWindows) {
-        if (start < horizon) clears.push({ shard: shard.one, start })
+    for (const task of tasks) {
+      for (const shard of task.shards) {
+        const horizon = shard.horizon(task.committedTime)
+        if (!Number.isFinite(horizon)) continue
+        rowsLeft -= shard.cache.forgetBefore(horizon, rowsLeft)
+        for (const start of shard.storedWindows ?? noWindows) {
+          if (start < horizon) clears.push({ shard, start })
+        }
       }
     }
     if (rowsLeft <= 0) this.#expireDueMs = this.#parts.clock.monotonic()
