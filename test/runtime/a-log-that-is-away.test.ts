@@ -4,18 +4,9 @@ import { test } from 'node:test'
 import { createApp, hasCode, TailraceError } from 'tailrace'
 import { startTestWorker, TestLog } from 'tailrace/testing'
 import { z } from 'zod'
+import { countingApp } from './counting-in-memory.ts'
 
 const away = new TailraceError('TAILRACE_TRANSPORT_UNAVAILABLE', 'nobody answers')
-
-function countingApp() {
-  const app = createApp({ id: 'app', broker: 'memory:' })
-  const views = app.topic('views', { key: z.string(), value: z.number(), partitions: 1 })
-  const counts = app.table('counts', { key: z.string(), value: z.number(), initial: () => 0 })
-  app.each('count', { source: views, tables: { counts } }, ({ key }, { counts }) => {
-    counts.update(key, (count) => count + 1)
-  })
-  return { app, counts, views }
-}
 
 test('a send that found nobody does not fail those that come later', async () => {
   const log = new TestLog()

@@ -1,19 +1,9 @@
 // Commits that fail: tasks begin again, a worker that gets nowhere ends, and what it counted holds.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createApp, hasCode } from 'tailrace'
+import { hasCode } from 'tailrace'
 import { startTestWorker, TestLog } from 'tailrace/testing'
-import { z } from 'zod'
-
-function countingApp() {
-  const app = createApp({ id: 'app', broker: 'memory:' })
-  const views = app.topic('views', { key: z.string(), value: z.number(), partitions: 1 })
-  const counts = app.table('counts', { key: z.string(), value: z.number(), initial: () => 0 })
-  app.each('count', { source: views, tables: { counts } }, ({ key }, { counts }) => {
-    counts.update(key, (count) => count + 1)
-  })
-  return { app, counts, views }
-}
+import { countingApp } from './counting-in-memory.ts'
 
 test('commits that always fail end the worker, however long tasks take to come back', async () => {
   const log = new TestLog()
