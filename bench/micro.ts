@@ -181,7 +181,7 @@ const bare: Readonly<Record<string, (bytes: Buffer, events: number) => void>> = 
   'make and freeze a flat object': (_, events) => makeObjects(events, freezeDeep),
   'journal: write and accept': (_, events) => {
     const journal = new Journal()
-    const entry = new Entry('a', Buffer.from('a'), 0, absent)
+    const entry = new Entry('a', 'a', 0, absent)
     const shard = {
       accept: (accepted: Entry) => {
         accepted.value = accepted.pending

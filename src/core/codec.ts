@@ -1,6 +1,8 @@
 // Codecs: bytes of a key or value to what its schema validates, and back. They compose by `pipe`.
 import { parse as parseSafely } from 'secure-json-parse'
 import { TailraceError } from './errors.ts'
+import { JsonReader } from './json-reader.ts'
+import { utf8Of } from './text-slice.ts'
 
 /**
  * Turns values into bytes and back. Both must be pure: the same value gives the same bytes.
@@ -33,17 +35,19 @@ const emptyBytes = new Uint8Array(0)
  */
 export const json: Codec = {
   name: 'json',
-  encode(value) {
-    // What counters are: half the time of the general way.
-    if (typeof value === 'number' && Number.isFinite(value)) return Buffer.from(String(value))
-    const text = JSON.stringify(value)
-    if (text === undefined) throw new TypeError(`${typeof value} is nothing that JSON can write`)
-    // Reading would refuse it, or read something else: looked for only where its traces are.
-    if (text.includes('null')) checkNulls(value)
-    if (text.includes('__proto__') || text.includes('constructor')) parseCarefully(text)
-    return Buffer.from(text)
-  },
+  encode: (value) => Buffer.from(jsonText(value)),
   decode: (bytes) => parseJson(textOf(bytes))
+}
+
+function jsonText(value: unknown): string {
+  // What counters are: half the time of the general way.
+  if (typeof value === 'number' && Number.isFinite(value)) return String(value)
+  const text = JSON.stringify(value)
+  if (text === undefined) throw new TypeError(`${typeof value} is nothing that JSON can write`)
+  // Reading would refuse it, or read something else: looked for only where its traces are.
+  if (text.includes('null')) checkNulls(value)
+  if (text.includes('__proto__') || text.includes('constructor')) parseCarefully(text)
+  return text
 }
 
 // JSON writes `null` for numbers that are none, and for what an array does not hold.
@@ -69,13 +73,21 @@ function parseJson(text: string): unknown {
   return mayPoison(value, 0) ? parseCarefully(text) : value
 }
 
-/** How a codec reads text, where its bytes are UTF-8 text: that spares a view of the bytes. */
-export function textReader(codec: Codec): ((text: string) => unknown) | undefined {
-  if (codec === json) return parseJson
-  return codec === stringAsAny ? asItIs : undefined
+/** How a codec reads bytes that stand in a larger buffer, with what it learns from them. */
+export function reader(codec: Codec): (bytes: Buffer, start: number, end: number) => unknown {
+  if (codec === json) {
+    const values = new JsonReader(parseJson)
+    return (bytes, start, end) => values.read(bytes, start, end)
+  }
+  if (codec === stringAsAny) return utf8Of
+  return (bytes, start, end) => codec.decode(bytes.subarray(start, end))
 }
 
-const asItIs = (text: string): string => text
+/** How a codec writes a value as text, where its bytes are UTF-8 text: that spares a buffer. */
+export function textWriter(codec: Codec): ((value: unknown) => string) | undefined {
+  if (codec === json) return jsonText
+  return codec === stringAsAny ? checkedText : undefined
+}
 
 // Beyond this depth the careful way decides, which does not recurse.
 const depthLookedAtMax = 500
@@ -113,11 +125,13 @@ function parseCarefully(text: string): unknown {
 /** Text in UTF-8: the codec of keys, unless another is named. */
 export const string: Codec<string> = {
   name: 'string',
-  encode(value) {
-    if (typeof value !== 'string') throw new TypeError(`expected a string, got ${typeof value}`)
-    return Buffer.from(value)
-  },
+  encode: (value) => Buffer.from(checkedText(value)),
   decode: textOf
+}
+
+function checkedText(value: unknown): string {
+  if (typeof value === 'string') return value
+  throw new TypeError(`expected a string, got ${typeof value}`)
 }
 
 // As a slot holds it.

@@ -1,6 +1,7 @@
 // Schemas: any Standard Schema describes a key or a value; a codec turns it into bytes and back.
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type Codec, textReader } from './codec.ts'
+import type { ByteWriter } from './byte-writer.ts'
+import { type Codec, reader, textWriter } from './codec.ts'
 import { messageOf, TailraceError } from './errors.ts'
 
 /**
@@ -41,9 +42,17 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 export function validate(slot: Slot, value: unknown, where: string): unknown {
   if (slot.schema === undefined) return value
   const result = validated(slot.schema, value, where)
-  if (!isThenable(result)) return accepted(result, value, where)
+  return isThenable(result) ? settled(result, value, where) : accepted(result, value, where)
+}
+
+// Apart from what needs no waiting: closures there would cost each record their memory.
+function settled(
+  result: PromiseLike<StandardSchemaV1.Result<unknown>>,
+  value: unknown,
+  where: string
+): PromiseLike<unknown> {
   return result.then(
-    (settled) => accepted(settled, value, where),
+    (found) => accepted(found, value, where),
     (error: unknown) => {
       throw schemaThrew(error, where)
     }
@@ -121,13 +130,36 @@ export function encode(slot: Slot, value: unknown, where: string): Uint8Array | 
     if (bytes instanceof Uint8Array) return bytes
     throw new TypeError(`its encode answered with ${typeof bytes}, and not with bytes`)
   } catch (error) {
-    if (error instanceof TailraceError) throw error.within(where)
-    throw new TailraceError(
-      'TAILRACE_SCHEMA_ENCODE',
-      `${where} cannot be written by the codec "${slot.codec.name}"`,
-      { cause: error, isDefinite: true }
-    )
+    return refuseValue(slot, where, error)
   }
+}
+
+/**
+ * As `encode`, into bytes that are being written.
+ *
+ * @throws TAILRACE_SCHEMA_ENCODE
+ */
+export function encodeInto(writer: ByteWriter, slot: Slot, value: unknown, where: string): void {
+  const write = textWriter(slot.codec)
+  if (write === undefined) {
+    const bytes = encode(slot, value, where)
+    if (bytes !== null) writer.bytes(bytes)
+    return
+  }
+  try {
+    writer.text(write(value))
+  } catch (error) {
+    refuseValue(slot, where, error)
+  }
+}
+
+function refuseValue({ codec }: Slot, where: string, error: unknown): never {
+  if (error instanceof TailraceError) throw error.within(where)
+  throw new TailraceError(
+    'TAILRACE_SCHEMA_ENCODE',
+    `${where} cannot be written by the codec "${codec.name}"`,
+    { cause: error, isDefinite: true }
+  )
 }
 
 /**
@@ -144,26 +176,23 @@ export function decode(slot: Slot, bytes: Uint8Array | null, where: string): unk
   }
 }
 
+/** As `decode`, of bytes that stand in a larger buffer; null where `start` is negative. */
+export type ReadAt = (bytes: Buffer, start: number, end: number) => unknown
+
 /**
- * As `decode`, of bytes that stand in a larger buffer; null where `start` is negative.
+ * Reads what one side of a topic holds, record after record.
  *
- * @throws TAILRACE_SCHEMA_DECODE, TAILRACE_SCHEMA_UNSAFE_KEY
+ * The function throws TAILRACE_SCHEMA_DECODE, TAILRACE_SCHEMA_UNSAFE_KEY.
  */
-export function decodeAt(
-  slot: Slot,
-  bytes: Buffer,
-  start: number,
-  end: number,
-  where: string
-): unknown {
-  if (start < 0) return null
-  const { codec } = slot
-  try {
-    const read = textReader(codec)
-    if (read !== undefined) return read(bytes.toString('utf8', start, end))
-    return codec.decode(bytes.subarray(start, end))
-  } catch (error) {
-    return refuseBytes(slot, where, error)
+export function readerOf(slot: Slot, where: string): ReadAt {
+  const read = reader(slot.codec)
+  return (bytes, start, end) => {
+    if (start < 0) return null
+    try {
+      return read(bytes, start, end)
+    } catch (error) {
+      return refuseBytes(slot, where, error)
+    }
   }
 }
 

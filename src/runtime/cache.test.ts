@@ -10,7 +10,7 @@ function cacheOf(bytesMax = 1e6): { budget: CacheBudget; cache: ShardCache } {
 }
 
 function row(key: string, windowStart: number): Entry {
-  return new Entry(key, Buffer.from(key), windowStart, absent)
+  return new Entry(key, key, windowStart, absent)
 }
 
 const isStored = true
@@ -18,18 +18,18 @@ const isStored = true
 test('a window the store has no rows of is whole in the cache', () => {
   const { cache } = cacheOf()
   assert.equal(cache.isWhole(0), false)
-  cache.add(row('a', 0), 'a', { isStored: false })
+  cache.add(row('a', 0), { isStored: false })
   assert.equal(cache.isWhole(0), true)
   // The store holds the first row by now; the window was never left out of the cache.
-  cache.add(row('b', 0), 'b', { isStored })
+  cache.add(row('b', 0), { isStored })
   assert.equal(cache.isWhole(0), true)
   assert.equal(cache.isWhole(60_000), false)
 })
 
 test('a window the store had rows of is never taken for whole', () => {
   const { cache } = cacheOf()
-  cache.add(row('a', 0), 'a', { isStored })
-  cache.add(row('b', 0), 'b', { isStored: false })
+  cache.add(row('a', 0), { isStored })
+  cache.add(row('b', 0), { isStored: false })
   assert.equal(cache.isWhole(0), false)
 })
 
@@ -39,8 +39,8 @@ test('a window of which a row was evicted must be asked for in the store', () =>
   kept.isDirty = true
   const gone = row('gone', 0)
   gone.isRecent = false
-  cache.add(kept, 'kept', { isStored: false })
-  cache.add(gone, 'gone', { isStored: false })
+  cache.add(kept, { isStored: false })
+  cache.add(gone, { isStored: false })
   budget.shrink()
   assert.equal(cache.get(0, 'gone'), undefined)
   assert.equal(cache.get(0, 'kept'), kept)
@@ -50,11 +50,11 @@ test('a window of which a row was evicted must be asked for in the store', () =>
 test('a window that left the cache begins again by what the store holds', () => {
   const { cache } = cacheOf()
   const only = row('a', 0)
-  cache.add(only, 'a', { isStored: false })
+  cache.add(only, { isStored: false })
   cache.forgetBefore(1)
   assert.equal(cache.bytes, 0)
   assert.equal(cache.isWhole(0), false)
-  cache.add(row('a', 0), 'a', { isStored })
+  cache.add(row('a', 0), { isStored })
   assert.equal(cache.isWhole(0), false)
 })
 
@@ -62,8 +62,8 @@ test('expiry leaves rows that a commit still needs, and says that others are gon
   const { cache } = cacheOf()
   const held = row('held', 0)
   held.isCommitting = true
-  cache.add(held, 'held', { isStored: false })
-  cache.add(row('clean', 0), 'clean', { isStored: false })
+  cache.add(held, { isStored: false })
+  cache.add(row('clean', 0), { isStored: false })
   cache.forgetBefore(1)
   assert.equal(cache.get(0, 'held'), held)
   assert.equal(cache.get(0, 'clean'), undefined)
@@ -73,11 +73,11 @@ test('expiry leaves rows that a commit still needs, and says that others are gon
 test('a cache that has left the budget counts no more, whoever still reads through it', () => {
   const { cache, budget } = cacheOf()
   const kept = row('kept', 0)
-  cache.add(kept, 'kept', { isStored })
+  cache.add(kept, { isStored })
   cache.close()
   assert.equal(budget.bytes, 0)
   const late = row('late', 0)
-  cache.add(late, 'late', { isStored })
+  cache.add(late, { isStored })
   cache.resize(late, 1_000)
   cache.forgetBefore(1)
   assert.equal(budget.bytes, 0)

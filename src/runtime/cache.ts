@@ -97,13 +97,13 @@ export class ShardCache {
   }
 
   /** `isStored`: the store may hold rows of this window that are not here. */
-  add(entry: Entry, text: string, { isStored }: { readonly isStored: boolean }): void {
+  add(entry: Entry, { isStored }: { readonly isStored: boolean }): void {
     let window = this.#window(entry.windowStart)
     if (window === undefined) {
       window = { rows: new Map(), isWhole: !isStored }
       this.#windows.set(entry.windowStart, window)
     }
-    window.rows.set(text, entry)
+    window.rows.set(entry.text, entry)
     this.bytes += entry.sizeBytes
     this.#budget.charge(this, entry.sizeBytes)
   }
@@ -112,7 +112,6 @@ export class ShardCache {
   resize(entry: Entry, valueBytes: number): void {
     const growth = valueBytes - entry.valueBytes
     entry.valueBytes = valueBytes
-    entry.sizeBytes += growth
     this.bytes += growth
     this.#budget.charge(this, growth)
   }

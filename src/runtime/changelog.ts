@@ -3,11 +3,12 @@
 // Key: the table's encoded key, after eight bytes of window start where the table is windowed
 // (big-endian with the sign flipped, so that byte order is time order). Value: one byte of form,
 // eight bytes of event time, then the table's encoded value. A null value is a tombstone.
+import type { ByteWriter } from '../core/byte-writer.ts'
 import { TailraceError } from '../core/errors.ts'
 
 export const windowBytes = 8
 const envelopeForm = 1
-const envelopeBytes = 9
+export const envelopeBytes = 9
 
 /** Window start as eight bytes that sort by time, before the key. */
 export function windowedKey(start: number, key: Uint8Array): Uint8Array {
@@ -15,6 +16,13 @@ export function windowedKey(start: number, key: Uint8Array): Uint8Array {
   writeTime(bytes, start)
   bytes.set(key, windowBytes)
   return bytes
+}
+
+/** The same into bytes that are being written: the key follows. */
+export function writeWindowStart(writer: ByteWriter, start: number): void {
+  const high = Math.floor(start / 0x1_0000_0000)
+  writer.uint32(high + 0x8000_0000)
+  writer.uint32(start - high * 0x1_0000_0000)
 }
 
 /** The lowest row key of windows that start at `start`. */
@@ -46,13 +54,10 @@ function readUint32(bytes: Uint8Array, at: number): number {
   )
 }
 
-/** Event time and encoded value in one. */
-export function envelope(timestamp: number, value: Uint8Array): Uint8Array {
-  const bytes = Buffer.allocUnsafe(envelopeBytes + value.length)
-  bytes[0] = envelopeForm
-  bytes.writeDoubleBE(timestamp, 1)
-  bytes.set(value, envelopeBytes)
-  return bytes
+/** What stands before the encoded value of a row. */
+export function writeEnvelope(writer: ByteWriter, timestamp: number): void {
+  writer.byte(envelopeForm)
+  writer.double(timestamp)
 }
 
 /** The encoded value of a row. */

@@ -2,12 +2,14 @@
 // outputs, changelogs and offsets, then the store. The store is never ahead of the log.
 import { TailraceError } from '../core/errors.ts'
 import { failpoint } from '../port/failpoint.ts'
-import type { Checkpoint, Store } from '../port/store.ts'
+import type { Checkpoint, Store, StoreBatch } from '../port/store.ts'
 import type { GroupMember, TransactionReport } from '../port/transport.ts'
 import type { Counters } from './monitor.ts'
+import type { Entry } from './entry.ts'
 import { type Cut, hasProgress, metadataOf, type OpenTask } from './open-task.ts'
 import type { Sender } from './sender.ts'
-import type { CommittingRow, Shard } from './shard.ts'
+import type { RowBlock } from './row-block.ts'
+import type { Shard } from './shard.ts'
 
 export interface CommitParts {
   readonly group: string
@@ -96,7 +98,7 @@ function cutOf(task: OpenTask): Cut {
       offset: queue.position,
       metadata: metadataOf(queue.streamTime)
     })),
-    rows: task.shards.map((shard) => ({ shard, rows: shard.freeze() }))
+    rows: task.shards.map((shard) => ({ shard, block: shard.freeze() }))
   }
 }
 
@@ -106,12 +108,14 @@ interface AppendParts extends CommitParts {
 
 function appendCut(cut: Cut, sender: Sender, parts: AppendParts): void {
   const { owned, partition } = cut.task
-  for (const { rows, shard } of cut.rows) {
-    parts.counters.changelogRecords += rows.length
-    for (const { entry, row, rowKey } of rows) {
-      const { timestamp } = entry
-      const topic = shard.changelog
-      sender.append(owned.task, { topic, partition, key: rowKey, value: row, timestamp })
+  for (const { block, shard } of cut.rows) {
+    const { entries } = block
+    const topic = shard.changelog
+    parts.counters.changelogRecords += entries.length
+    for (let index = 0; index < entries.length; index++) {
+      const { timestamp } = entries[index] as Entry
+      const [key, value] = [block.key(index), block.row(index)]
+      sender.append(owned.task, { topic, partition, key, value, timestamp })
     }
   }
   // Also unchanged offsets: they are what proves that the task is still ours (KIP-447).
@@ -130,19 +134,22 @@ async function writeStore(
   report: TransactionReport,
   parts: CommitParts
 ): Promise<void> {
-  const changed = cuts.flatMap((cut) => cut.rows.filter(({ rows }) => rows.length > 0))
+  const changed = cuts.flatMap((cut) => cut.rows.filter(({ block }) => block.entries.length > 0))
   if (changed.length === 0) return
   const batch = parts.store.batch()
-  for (const { rows, shard } of changed) {
-    for (const row of rows) putRow(shard, row, batch)
+  for (const { block, shard } of changed) {
+    putRows(shard, block, batch)
     batch.checkpoint(shard.id, checkpointOf(shard, report, parts))
   }
   await batch.write()
 }
 
-function putRow(shard: Shard, row: CommittingRow, batch: ReturnType<Store['batch']>): void {
-  if (row.row === null) batch.delete(shard.id, row.rowKey)
-  else batch.put(shard.id, row.rowKey, row.row)
+function putRows({ id }: Shard, block: RowBlock, batch: StoreBatch): void {
+  for (let index = 0; index < block.entries.length; index++) {
+    const row = block.row(index)
+    if (row === null) batch.delete(id, block.key(index))
+    else batch.put(id, block.key(index), row)
+  }
 }
 
 function checkpointOf(shard: Shard, report: TransactionReport, parts: CommitParts): Checkpoint {
@@ -158,7 +165,7 @@ function checkpointOf(shard: Shard, report: TransactionReport, parts: CommitPart
 }
 
 function settleCut(cut: Cut): void {
-  for (const { rows, shard } of cut.rows) shard.committed(rows)
+  for (const { block, shard } of cut.rows) shard.committed(block)
   for (const { offset, topic } of cut.offsets) cut.task.committed.set(topic, offset)
   cut.task.committedTime = cut.streamTime
 }

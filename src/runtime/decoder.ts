@@ -4,7 +4,8 @@ import type { TopicDeclaration } from '../core/declarations.ts'
 import { TailraceError } from '../core/errors.ts'
 import { type Place, StreamEvent } from '../core/event.ts'
 import { freezeDeep } from '../core/freeze.ts'
-import { decodeAt, isThenable, validate } from '../core/schema.ts'
+import { isThenable, type ReadAt, readerOf, validate } from '../core/schema.ts'
+import type { RecordHeader } from '../core/record-batch.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 
 /** Records whose asynchronous validation is started together. */
@@ -12,11 +13,15 @@ const aheadMax = 64
 
 export class Decoder {
   readonly #topic: TopicDeclaration
+  readonly #readKey: ReadAt
+  readonly #readValue: ReadAt
   // Validations under way, by offset; used only where a schema answers with promises.
   readonly #ahead = new Map<number, Promise<StreamEvent>>()
 
   constructor(topic: TopicDeclaration) {
     this.#topic = topic
+    this.#readKey = readerOf(topic.key, keyName)
+    this.#readValue = readerOf(topic.value, valueName)
   }
 
   /**
@@ -60,12 +65,19 @@ export class Decoder {
   #decodeOne(cursor: BatchCursor, partition: number): StreamEvent | Promise<StreamEvent> {
     try {
       const event = this.#eventOf(cursor, partition)
-      if (!(event instanceof Promise)) return event
-      const place = this.#placeOf(cursor, partition)
-      return event.catch((error) => refuseAt(place, error))
+      return event instanceof Promise ? this.#settled(event, cursor, partition) : event
     } catch (error) {
       return refuseAt(this.#placeOf(cursor, partition), error)
     }
+  }
+
+  #settled(
+    event: Promise<StreamEvent>,
+    cursor: BatchCursor,
+    partition: number
+  ): Promise<StreamEvent> {
+    const place = this.#placeOf(cursor, partition)
+    return event.catch((error) => refuseAt(place, error))
   }
 
   #placeOf({ offset: position, timestamp }: BatchCursor, partition: number): Place {
@@ -76,18 +88,23 @@ export class Decoder {
     const { key: keySlot, value: valueSlot } = this.#topic
     const { bytes, keyEnd, keyStart, valueEnd, valueStart } = cursor
     const headers = cursor.headers()
-    const key = validate(keySlot, decodeAt(keySlot, bytes, keyStart, keyEnd, keyName), keyName)
-    const read = decodeAt(valueSlot, bytes, valueStart, valueEnd, valueName)
-    const value = validate(valueSlot, read, valueName)
+    const key = validate(keySlot, this.#readKey(bytes, keyStart, keyEnd), keyName)
+    const value = validate(valueSlot, this.#readValue(bytes, valueStart, valueEnd), valueName)
     const place = this.#placeOf(cursor, partition)
-    if (!isThenable(key) && !isThenable(value)) {
-      return new StreamEvent(key, value, place, headers, freezeDeep(value))
-    }
-    return Promise.all([key, value]).then(
-      ([settledKey, settledValue]) =>
-        new StreamEvent(settledKey, settledValue, place, headers, freezeDeep(settledValue))
-    )
+    if (isThenable(key) || isThenable(value)) return settledEvent(key, value, place, headers)
+    return new StreamEvent(key, value, place, headers, freezeDeep(value))
   }
+}
+
+// Apart from what needs no waiting: a closure there would cost each event its memory.
+async function settledEvent(
+  key: unknown,
+  value: unknown,
+  place: Place,
+  headers: readonly RecordHeader[]
+): Promise<StreamEvent> {
+  const [settledKey, settled] = await Promise.all([key, value])
+  return new StreamEvent(settledKey, settled, place, headers, freezeDeep(settled))
 }
 
 const keyName = 'the key'

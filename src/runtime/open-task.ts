@@ -1,7 +1,8 @@
 // A task as the worker holds it: what runs, its shards, what it owns, and how far it is committed.
 import type { SubTopology } from '../core/topology.ts'
 import type { OwnedTask, TopicPartition } from '../port/transport.ts'
-import type { CommittingRow, Shard } from './shard.ts'
+import type { RowBlock } from './row-block.ts'
+import type { Shard } from './shard.ts'
 import type { RestoreProgress } from './recovery.ts'
 import type { TaskRun } from './task-run.ts'
 
@@ -26,7 +27,7 @@ export interface Cut {
   readonly task: OpenTask
   readonly streamTime: number
   readonly offsets: readonly (TopicPartition & { offset: number; metadata: string })[]
-  readonly rows: readonly { readonly shard: Shard; readonly rows: readonly CommittingRow[] }[]
+  readonly rows: readonly { readonly shard: Shard; readonly block: RowBlock }[]
 }
 
 /** True when a commit would change anything. */

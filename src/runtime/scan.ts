@@ -62,7 +62,7 @@ export async function* scanRows(shard: Shard, view: ScanView): AsyncGenerator<Sc
 function overlayOf(shard: Shard, view: ScanView): Overlay[] {
   const rows: Overlay[] = []
   for (const entry of shard.cache.unstored()) {
-    const rowKey = bufferOf(shard.rowKey(entry.windowStart, entry.keyBytes))
+    const rowKey = bufferOf(shard.rowKey(entry.windowStart, shard.keyBytesOf(entry)))
     rows.push({ rowKey, held: view.valueOf(entry) })
   }
   return rows.sort((a, b) => a.rowKey.compare(b.rowKey))

@@ -1,25 +1,26 @@
 // Data plane. One partition of one table: decoded write-back cache over the store, with the two
 // dirty generations of a commit: what is being committed, and what came after it.
+import type { ByteWriter } from '../core/byte-writer.ts'
+import { textWriter } from '../core/codec.ts'
 import type { TableDeclaration } from '../core/declarations.ts'
 import { invariant, TailraceError } from '../core/errors.ts'
 import { freezeDeep, isEqualData } from '../core/freeze.ts'
-import { decode, encode, validateNow } from '../core/schema.ts'
+import { decode, encode, encodeInto, validateNow } from '../core/schema.ts'
 import { expiredBefore } from '../core/window.ts'
 import type { ShardId, Store } from '../port/store.ts'
 import type { ShardCache } from './cache.ts'
-import { envelope, enveloped, windowedKey } from './changelog.ts'
+import {
+  envelopeBytes,
+  enveloped,
+  windowedKey,
+  writeEnvelope,
+  writeWindowStart
+} from './changelog.ts'
 import { absent, EncodedValue, Entry, untouched } from './entry.ts'
 import type { Journal } from './journal.ts'
+import { RowBlock } from './row-block.ts'
 import { rowBytes } from './row-size.ts'
 import { asSendFailure } from './send-failures.ts'
-
-/** A row as a commit writes it, to the changelog and to the store alike. */
-export interface CommittingRow {
-  readonly entry: Entry
-  readonly rowKey: Uint8Array
-  /** Null: deleted. */
-  readonly row: Uint8Array | null
-}
 
 export interface ShardParts {
   readonly table: TableDeclaration
@@ -90,16 +91,18 @@ export class Shard {
   }
 
   #load(key: unknown, windowStart: number): Entry {
-    const bytes = this.keyBytes(key)
-    const text = typeof key === 'string' ? key : Buffer.from(bytes).toString('latin1')
-    const known = typeof key === 'string' ? undefined : this.#cache.getText(windowStart, text)
-    if (known !== undefined) return known
     const { storedWindows } = this.#parts
     const isStored = storedWindows === undefined || storedWindows.has(windowStart)
     const isAsked = isStored && !this.#cache.isWhole(windowStart)
+    // Text can always be written as a key: its bytes are made when they are needed.
+    const isText = typeof key === 'string' && textWriter(this.table.key.codec) !== undefined
+    const bytes = isAsked || !isText ? this.keyBytes(key) : noBytes
+    const text = typeof key === 'string' ? key : Buffer.from(bytes).toString('latin1')
+    const known = typeof key === 'string' ? undefined : this.#cache.getText(windowStart, text)
+    if (known !== undefined) return known
     const value = isAsked ? this.#read(this.rowKey(windowStart, bytes)) : absent
-    const entry = new Entry(key, bytes, windowStart, value)
-    this.#cache.add(entry, text, { isStored })
+    const entry = new Entry(key, text, windowStart, value)
+    this.#cache.add(entry, { isStored })
     this.#measure(entry)
     return entry
   }
@@ -155,6 +158,11 @@ export class Shard {
     })
   }
 
+  /** The key of a row as bytes. */
+  keyBytesOf({ key, text }: Entry): Uint8Array {
+    return typeof key === 'string' ? this.keyBytes(key) : Buffer.from(text, 'latin1')
+  }
+
   /** Notes a write of the open record. */
   write(journal: Journal, entry: Entry, value: unknown): void {
     this.#checkPartition(entry)
@@ -177,10 +185,13 @@ export class Shard {
   }
 
   #checkPartition(entry: Entry): void {
-    if (entry.isDirty || this.table.scope === 'partition') return
+    if (entry.isPlaced || this.table.scope === 'partition') return
     const { partition, partitions } = this.#parts
-    const own = this.table.partitioner.partition(entry.keyBytes, partitions)
-    if (own === partition) return
+    const own = this.table.partitioner.partition(this.keyBytesOf(entry), partitions)
+    if (own === partition) {
+      entry.isPlaced = true
+      return
+    }
     throw new TailraceError(
       'TAILRACE_TABLE_WRONG_PARTITION',
       `key ${JSON.stringify(entry.key)} of ${this.#where} belongs to partition ${own}, ` +
@@ -201,12 +212,12 @@ export class Shard {
     }
     entry.isDirty = true
     this.#dirty.push(entry)
-    this.#dirtyBytes += entry.keyBytes.length + entry.valueBytes + estimatedRowBytes
+    this.#dirtyBytes += entry.text.length + entry.valueBytes + estimatedRowBytes
   }
 
   /** @throws TAILRACE_SCHEMA_* when the pending value could not be committed */
   checkEncodable(entry: Entry): void {
-    if (entry.pending !== untouched) this.#rowOf(entry, entry.pending)
+    if (entry.pending !== untouched) this.#write(new RowBlock([entry]), entry, entry.pending)
   }
 
   get hasDirty(): boolean {
@@ -214,29 +225,40 @@ export class Shard {
   }
 
   /** Ends the current generation: encodes each changed row once and pins it until `committed`. */
-  freeze(): readonly CommittingRow[] {
-    const rows: CommittingRow[] = []
-    for (const entry of this.#dirty) rows.push(this.#rowOf(entry, entry.value))
+  freeze(): RowBlock {
+    const entries = this.#dirty
+    const block = new RowBlock(entries)
+    for (const entry of entries) this.#write(block, entry, entry.value)
     // Only now: had one of them thrown, all of them would still be dirty.
-    for (const entry of this.#dirty) {
+    for (const entry of entries) {
       entry.isDirty = false
       entry.isCommitting = true
     }
     this.#dirty = []
     this.#dirtyBytes = 0
-    return rows
+    return block
   }
 
   // As the log will hold it: a row that it cannot hold is found before anything is sent.
-  #rowOf(entry: Entry, held: unknown): CommittingRow {
-    const rowKey = this.rowKey(entry.windowStart, entry.keyBytes)
-    if (held === absent) return { entry, rowKey, row: null }
-    const encoded = this.#encodeHeld(held)
-    const bytes = rowKey.length + encoded.length
-    const { recordBytesMax } = this.#parts
-    if (bytes <= recordBytesMax) {
-      return { entry, rowKey, row: envelope(entry.timestamp, encoded) }
+  #write(block: RowBlock, entry: Entry, held: unknown): void {
+    const { writer } = block
+    const start = writer.length
+    if (this.table.window !== undefined) writeWindowStart(writer, entry.windowStart)
+    const { key } = entry
+    if (typeof key === 'string') encodeInto(writer, this.table.key, key, this.#keyName)
+    else writer.bytes(this.keyBytesOf(entry))
+    block.end()
+    if (held !== absent) {
+      writeEnvelope(writer, entry.timestamp)
+      this.#writeHeld(writer, held)
+      this.#checkSize(writer.length - start - envelopeBytes)
     }
+    block.end()
+  }
+
+  #checkSize(bytes: number): void {
+    const { recordBytesMax } = this.#parts
+    if (bytes <= recordBytesMax) return
     throw new TailraceError(
       'TAILRACE_SCHEMA_TOO_LARGE',
       `a row of ${this.#where} takes ${bytes} bytes; ` +
@@ -246,20 +268,24 @@ export class Shard {
   }
 
   /** The store holds these rows: they may be evicted again. */
-  committed(rows: readonly CommittingRow[]): void {
-    for (const { entry } of rows) {
+  committed({ entries }: RowBlock): void {
+    const { storedWindows } = this.#parts
+    let last: number | undefined
+    for (const entry of entries) {
       entry.isCommitting = false
-      this.#parts.storedWindows?.add(entry.windowStart)
+      if (entry.windowStart === last) continue
+      last = entry.windowStart
+      storedWindows?.add(last)
     }
   }
 
-  #encodeHeld(held: unknown): Uint8Array {
-    if (held instanceof EncodedValue) return held.bytes
-    if (!this.#hasRoundTripped) {
+  #writeHeld(writer: ByteWriter, held: unknown): void {
+    if (held instanceof EncodedValue) writer.bytes(held.bytes)
+    else if (this.#hasRoundTripped) encodeInto(writer, this.table.value, held, this.#valueName)
+    else {
       this.#hasRoundTripped = true
-      return this.#encodeChecked(held)
+      writer.bytes(this.#encodeChecked(held))
     }
-    return this.#encode(held)
   }
 
   #encode(value: unknown): Uint8Array {
@@ -286,6 +312,8 @@ export class Shard {
     return window === undefined ? Number.NEGATIVE_INFINITY : expiredBefore(window, streamTime)
   }
 }
+
+const noBytes = new Uint8Array(0)
 
 // Changelog record of a number, its envelope and varints; exact sizes come with the freeze.
 const estimatedRowBytes = 64

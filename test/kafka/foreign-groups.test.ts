@@ -4,7 +4,9 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { consumerGroupHeartbeatV0, joinGroupV9, syncGroupV5 } from '@platformatic/kafka'
 import { hasCode } from 'tailrace'
+import { groupCodes } from '../../src/transport/kafka/group-errors.ts'
 import type { Link } from '../../src/transport/kafka/link.ts'
+import { failure } from '../../src/transport/kafka/protocol-failure.ts'
 import { testBroker, type TestBroker } from './broker.ts'
 import { countingApp, KafkaLog } from './kafka-log.ts'
 import { ownName } from './member.ts'
@@ -38,57 +40,65 @@ function subscription(topic: string): Buffer {
   return bytes
 }
 
-/** The first one of a broker makes it wait for the topic of offsets. */
-function coordinatorOf(group: string): Promise<Link> {
-  const find = () => session.cluster.coordinator('group', group, 'group')
-  return session.cluster.retry('finding the coordinator', find)
+/** Asks the group's coordinator, which the first group of a broker makes wait for its topic. */
+function askCoordinator(group: string, ask: (link: Link) => Promise<number>): Promise<number> {
+  return session.cluster.retry('asking the coordinator', async () => {
+    const code = await ask(await session.cluster.coordinator('group', group, 'group'))
+    const refused = failure(code, `group ${group}`)
+    if (refused.isCoordinatorMoved) session.cluster.forgetCoordinator('group', group)
+    if (refused.isRetriable) throw refused
+    return code
+  })
 }
 
 /** A plain consumer of the classic protocol, as the clients of all languages are. */
-async function joinAsConsumer(group: string, topic: string): Promise<number> {
-  const link = await coordinatorOf(group)
+function joinAsConsumer(group: string, topic: string): Promise<number> {
   const protocols = [{ name: 'range', metadata: subscription(topic) }]
-  const join = (memberId: string) =>
-    link.call(joinGroupV9.api, group, sessionMs, sessionMs, memberId, null, 'consumer', protocols)
-  const named = await join('')
-  const joined = await join(named.memberId)
-  if (joined.errorCode !== 0) return joined.errorCode
-  const { generationId, memberId } = joined
-  const empty = Buffer.alloc(0)
-  const assignments = [{ memberId, assignment: empty }]
-  const synced = await link.call(
-    syncGroupV5.api,
-    group,
-    generationId,
-    memberId,
-    null,
-    'consumer',
-    'range',
-    assignments
-  )
-  return synced.errorCode
+  let memberId = ''
+  return askCoordinator(group, async (link) => {
+    const join = () =>
+      link.call(joinGroupV9.api, group, sessionMs, sessionMs, memberId, null, 'consumer', protocols)
+    let joined = await join()
+    // The first answer names the newcomer, and lets it in only under that name (KIP-394).
+    if (joined.errorCode === groupCodes.memberIdRequired) {
+      memberId = joined.memberId
+      joined = await join()
+    }
+    if (joined.errorCode !== 0) return joined.errorCode
+    const assignments = [{ memberId: joined.memberId, assignment: Buffer.alloc(0) }]
+    const synced = await link.call(
+      syncGroupV5.api,
+      group,
+      joined.generationId,
+      joined.memberId,
+      null,
+      'consumer',
+      'range',
+      assignments
+    )
+    return synced.errorCode
+  })
 }
 
 /** One of the protocol that brokers run themselves (KIP-848). */
-async function beatAsConsumer(group: string, topic: string): Promise<number> {
-  const link = await coordinatorOf(group)
+function beatAsConsumer(group: string, topic: string): Promise<number> {
   const memberId = ownName('member')
-  const beat = consumerGroupHeartbeatV0.api
-  const names = [topic]
-  const answer = await link.call(
-    beat,
-    group,
-    memberId,
-    0,
-    null,
-    null,
-    sessionMs,
-    names,
-    null,
-    null,
-    []
-  )
-  return answer.errorCode
+  return askCoordinator(group, async (link) => {
+    const answer = await link.call(
+      consumerGroupHeartbeatV0.api,
+      group,
+      memberId,
+      0,
+      null,
+      null,
+      sessionMs,
+      [topic],
+      null,
+      null,
+      []
+    )
+    return answer.errorCode
+  })
 }
 
 const kinds = { 'of the classic protocol': joinAsConsumer, 'of KIP-848': beatAsConsumer } as const
