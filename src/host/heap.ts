@@ -3,7 +3,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 
 const percentFlag = '--heap-growing-percent'
 /** Garbage that V8 may leave among old objects, in percent of what is alive. */
-const growthPercent = 50
+const growthPercent = 100
 /** Flags by which somebody else has decided how large the space for new objects is. */
 const youngFlags = ['--max-semi-space-size', '--min-semi-space-size', '--semi-space-growth-factor']
 /**

@@ -36,17 +36,16 @@ export class CacheBudget {
     this.onGrown()
   }
 
-  /** Rows that a commit must write before they can be evicted fill most of the limit. */
-  get isPressed(): boolean {
-    return this.#bytes > this.bytesMax
-  }
-
-  /** Evicts clean rows, shard by shard, until the limit holds; called between records. */
-  shrink(): void {
-    if (!this.isPressed) return
-    const target = this.bytesMax * 0.9
+  /**
+   * False when rows that a commit must write before they can be evicted fill the limit; clean ones
+   * are evicted for others, shard by shard. Called between records.
+   */
+  hasRoom(): boolean {
+    if (this.#bytes <= this.bytesMax) return true
+    const target = this.bytesMax * sharedTarget
     // Rows used since the last time are spared once: where all are, a second pass takes them.
     for (let pass = 0; pass < 2 && this.#bytes > target; pass++) this.#evict(target)
+    return this.#bytes <= this.bytesMax
   }
 
   #evict(target: number): void {
@@ -59,6 +58,9 @@ export class CacheBudget {
     }
   }
 }
+
+/** So much of the limit stays in use: with more, rows that stay would be looked at too often. */
+const sharedTarget = 0.95
 
 /** Values can be large: after this many bytes more the limits are looked at, between looks. */
 const growthBytes = 1_048_576

@@ -25,8 +25,9 @@ interface Fed {
   readonly firstFetch: number
 }
 
-// One answer's bytes: larger ones only make the loop parse longer before others have their turn.
-const fetchBytes = 2 * 1_048_576
+// One answer's bytes. The next is on its way while these are worked through: a quarter of a second
+// of a fast worker, which is how long a broker now and then has no time.
+const fetchBytes = 8 * 1_048_576
 const fetchWaitMs = 500
 /** A paused partition goes on when its queue has shrunk to this share of its limits. */
 const resumeShare = 0.5

@@ -11,6 +11,8 @@ export interface AccumulatorSettings {
   readonly isTransactional: boolean
   /** A batch is closed when it would grow beyond this; a larger record has one to itself. */
   readonly batchBytesMax: number
+  /** Until when what is appended now is tried to be sent. */
+  readonly deadlineMs: () => number
 }
 
 export interface Appended {
@@ -54,11 +56,11 @@ export class Accumulator {
     return settled([...this.#unsettled])
   }
 
-  append(record: OutgoingRecord, deadlineMs: () => number): Appended {
+  append(record: OutgoingRecord): Appended {
     const { timestamp } = record
     invariant(Number.isSafeInteger(timestamp), `a record cannot have the timestamp ${timestamp}`)
     const queue = this.queue(record)
-    const batch = queue.room(record, () => this.#opened(queue, deadlineMs()))
+    const batch = queue.room(record) ?? this.#opened(queue)
     const before = batch.recordCount === 0 ? 0 : batch.sizeBytes
     const index = batch.recordCount
     batch.encoder.append(record.key, record.value, timestamp, record.headers)
@@ -105,10 +107,12 @@ export class Accumulator {
     for (const queue of this.#queues) queue.reset(identity)
   }
 
-  #opened(queue: PartitionSendQueue, deadlineMs: number): ProduceBatch {
+  #opened(queue: PartitionSendQueue): ProduceBatch {
     const { topic, partition } = queue
+    const deadlineMs = this.#settings.deadlineMs()
     const batch = new ProduceBatch({ topic, partition }, deadlineMs, this.pool.take())
     this.#unsettled.add(batch)
+    queue.open(batch)
     return batch
   }
 }

@@ -57,15 +57,16 @@ export class PartitionSendQueue {
     return this.#identity.epoch >= epochMax
   }
 
-  /** A batch with room for the record; `open` is called for a new one. */
-  room(record: OutgoingRecord, open: () => ProduceBatch): ProduceBatch {
-    const { batchBytesMax } = this.#settings
-    if (this.#open !== undefined) {
-      const bytes = this.#open.sizeBytes + sizeOf(record)
-      if (bytes > batchBytesMax) this.close()
-    }
-    this.#open ??= open()
+  /** The open batch, if it has room for the record; one that has none is closed. */
+  room(record: OutgoingRecord): ProduceBatch | undefined {
+    if (this.#open === undefined) return undefined
+    const bytes = this.#open.sizeBytes + sizeOf(record)
+    if (bytes > this.#settings.batchBytesMax) this.close()
     return this.#open
+  }
+
+  open(batch: ProduceBatch): void {
+    this.#open = batch
   }
 
   close(): void {

@@ -74,10 +74,11 @@ export class ProduceSender {
 
   constructor(parts: ProduceSenderParts) {
     this.#parts = parts
-    const { identity, limits, transactionalId } = parts
+    const { clock, identity, limits, transactionalId } = parts
+    const { batchBytesMax, deliveryTimeoutMs } = limits
     const isTransactional = transactionalId !== null
-    const { batchBytesMax } = limits
-    this.#accumulator = new Accumulator({ isTransactional, batchBytesMax }, identity)
+    const deadlineMs = (): number => clock.monotonic() + deliveryTimeoutMs
+    this.#accumulator = new Accumulator({ isTransactional, batchBytesMax, deadlineMs }, identity)
   }
 
   get pendingBytes(): number {
@@ -90,9 +91,7 @@ export class ProduceSender {
   }
 
   append(record: OutgoingRecord): Appended {
-    const { clock, limits } = this.#parts
-    const deadline = (): number => clock.monotonic() + limits.deliveryTimeoutMs
-    const appended = this.#accumulator.append(record, deadline)
+    const appended = this.#accumulator.append(record)
     const { index, queue } = appended
     if (index === 0) this.#linger(queue)
     if (queue.isReady) this.offer(queue)
