@@ -18,6 +18,18 @@ export class ByteWriter {
     return this.#length
   }
 
+  /** Forgets what was written behind this length. */
+  truncate(length: number): void {
+    this.#length = length
+  }
+
+  /** What was written, in memory of its own. */
+  copy(): Buffer {
+    const copy = Buffer.allocUnsafe(this.#length)
+    this.#buffer.copy(copy, 0, 0, this.#length)
+    return copy
+  }
+
   /** A view of what was written: good until more is. */
   view(start: number, end: number): Buffer {
     return this.#buffer.subarray(start, end)
@@ -42,6 +54,29 @@ export class ByteWriter {
   uint32(value: number): void {
     this.#reserve(4)
     this.#length = this.#buffer.writeUInt32BE(value, this.#length)
+  }
+
+  /** As `bytes`, for a few: a call of Node's costs more than a loop. */
+  fewBytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    const buffer = this.#buffer
+    let at = this.#length
+    for (let index = 0; index < bytes.length; index++) buffer[at++] = bytes[index] as number
+    this.#length = at
+  }
+
+  /** False, and nothing is written, for text that JSON could not have as it is. */
+  jsonText(text: string): boolean {
+    this.#reserve(text.length)
+    const buffer = this.#buffer
+    let at = this.#length
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index)
+      if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return false
+      buffer[at++] = code
+    }
+    this.#length = at
+    return true
   }
 
   /** UTF-8; half of a surrogate pair becomes U+FFFD, as everywhere in Node. */

@@ -1,7 +1,7 @@
 // Schemas: any Standard Schema describes a key or a value; a codec turns it into bytes and back.
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { ByteWriter } from './byte-writer.ts'
-import { type Codec, reader, textWriter } from './codec.ts'
+import { type Codec, reader, writerOf } from './codec.ts'
 import { messageOf, TailraceError } from './errors.ts'
 
 /**
@@ -140,14 +140,14 @@ export function encode(slot: Slot, value: unknown, where: string): Uint8Array | 
  * @throws TAILRACE_SCHEMA_ENCODE
  */
 export function encodeInto(writer: ByteWriter, slot: Slot, value: unknown, where: string): void {
-  const write = textWriter(slot.codec)
+  const write = writerOf(slot.codec)
   if (write === undefined) {
     const bytes = encode(slot, value, where)
     if (bytes !== null) writer.bytes(bytes)
     return
   }
   try {
-    writer.text(write(value))
+    write(writer, value)
   } catch (error) {
     refuseValue(slot, where, error)
   }

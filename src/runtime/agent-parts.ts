@@ -91,13 +91,18 @@ export function sendWithin(
   }
 }
 
-function outgoingNow(...what: Parameters<typeof outgoing>): OutgoingRecord {
-  const made = outgoing(...what)
+function outgoingNow(
+  topic: TopicDeclaration,
+  record: UnsentRecord,
+  context: OutgoingContext,
+  spreader: Spreader
+): OutgoingRecord {
+  const made = outgoing(topic, record, context, spreader)
   if (!(made instanceof Promise)) return made
   // Its outcome is not wanted: an output must be valid before its event goes on.
   made.then(undefined, () => undefined)
   throw new TailraceError(
     'TAILRACE_SCHEMA_ASYNC',
-    `the schema of "${what[0].name}" validates asynchronously, and an output is sent at once`
+    `the schema of "${topic.name}" validates asynchronously, and an output is sent at once`
   )
 }

@@ -45,8 +45,21 @@ export function outgoing(
   // Checked only: what is sent is the schema's input, which the reader's schema takes again.
   const key = validate(topic.key, given, names.key)
   const value = validate(topic.value, record.value ?? null, names.value)
-  if (!isThenable(key) && !isThenable(value)) return encoded(topic, record, context, spreader)
-  return Promise.all([key, value]).then(() => encoded(topic, record, context, spreader))
+  if (isThenable(key) || isThenable(value)) {
+    return encodedLater([key, value], topic, record, { context, spreader })
+  }
+  return encoded(topic, record, context, spreader)
+}
+
+// Apart from what needs no waiting: a closure there would cost each record its memory.
+async function encodedLater(
+  checks: readonly unknown[],
+  topic: TopicDeclaration,
+  record: UnsentRecord,
+  { context, spreader }: { readonly context: OutgoingContext; readonly spreader: Spreader }
+): Promise<OutgoingRecord> {
+  await Promise.all(checks)
+  return encoded(topic, record, context, spreader)
 }
 
 interface Names {

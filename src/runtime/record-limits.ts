@@ -26,6 +26,7 @@ const headerBytes = 10
 
 export class RecordLimits {
   readonly #parts: RecordLimitsParts
+  #nowMs = Number.NEGATIVE_INFINITY
 
   constructor(parts: RecordLimitsParts) {
     this.#parts = parts
@@ -63,7 +64,11 @@ export class RecordLimits {
   #checkTime(topic: string, timestamp: number, limits: TopicLimits): void {
     const { aheadMsMax, behindMsMax } = limits
     if (aheadMsMax === undefined && behindMsMax === undefined) return
-    const aheadMs = timestamp - this.#parts.clock.now()
+    // Time goes on: what was not too far ahead of an earlier moment is not so now.
+    const isNear = aheadMsMax === undefined || timestamp - this.#nowMs <= aheadMsMax
+    if (isNear && behindMsMax === undefined) return
+    this.#nowMs = this.#parts.clock.now()
+    const aheadMs = timestamp - this.#nowMs
     if (aheadMsMax !== undefined && aheadMs > aheadMsMax) {
       throw refusedTime(topic, timestamp, ['ahead of', aheadMsMax, 'after'])
     }

@@ -1,7 +1,7 @@
 // Data plane. One partition of one table: decoded write-back cache over the store, with the two
 // dirty generations of a commit: what is being committed, and what came after it.
 import type { ByteWriter } from '../core/byte-writer.ts'
-import { textWriter } from '../core/codec.ts'
+import { writerOf } from '../core/codec.ts'
 import type { TableDeclaration } from '../core/declarations.ts'
 import { invariant, TailraceError } from '../core/errors.ts'
 import { freezeDeep, isEqualData } from '../core/freeze.ts'
@@ -95,7 +95,7 @@ export class Shard {
     const isStored = storedWindows === undefined || storedWindows.has(windowStart)
     const isAsked = isStored && !this.#cache.isWhole(windowStart)
     // Text can always be written as a key: its bytes are made when they are needed.
-    const isText = typeof key === 'string' && textWriter(this.table.key.codec) !== undefined
+    const isText = typeof key === 'string' && writerOf(this.table.key.codec) !== undefined
     const bytes = isAsked || !isText ? this.keyBytes(key) : noBytes
     const text = typeof key === 'string' ? key : Buffer.from(bytes).toString('latin1')
     const known = typeof key === 'string' ? undefined : this.#cache.getText(windowStart, text)
