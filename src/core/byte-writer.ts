@@ -1,9 +1,17 @@
 // Bytes written one after the other into a buffer that grows.
 
-/** Text up to this length is written here: a call of Node's costs more than a loop. */
+// Up to these lengths a call of Node's costs more than a loop.
 const shortTextMax = 48
+const shortBytesMax = 24
 /** Bytes of a character of UTF-16 in UTF-8, at most. */
 const utf8PerUnit = 3
+
+/** For `ascii`: a list of 128, for each character whether it is taken. */
+export function asciiWhere(isAllowed: (code: number) => boolean): readonly boolean[] {
+  return Array.from({ length: 128 }, (_, code) => isAllowed(code))
+}
+
+const allAscii = asciiWhere(() => true)
 
 export class ByteWriter {
   #buffer: Buffer
@@ -42,8 +50,11 @@ export class ByteWriter {
 
   bytes(bytes: Uint8Array): void {
     this.#reserve(bytes.length)
-    this.#buffer.set(bytes, this.#length)
-    this.#length += bytes.length
+    const buffer = this.#buffer
+    const at = this.#length
+    if (bytes.length > shortBytesMax) buffer.set(bytes, at)
+    else for (let index = 0; index < bytes.length; index++) buffer[at + index] = bytes[index]!
+    this.#length = at + bytes.length
   }
 
   double(value: number): void {
@@ -51,50 +62,24 @@ export class ByteWriter {
     this.#length = this.#buffer.writeDoubleBE(value, this.#length)
   }
 
-  uint32(value: number): void {
-    this.#reserve(4)
-    this.#length = this.#buffer.writeUInt32BE(value, this.#length)
-  }
-
-  /** As `bytes`, for a few: a call of Node's costs more than a loop. */
-  fewBytes(bytes: Uint8Array): void {
-    this.#reserve(bytes.length)
-    const buffer = this.#buffer
-    let at = this.#length
-    for (let index = 0; index < bytes.length; index++) buffer[at++] = bytes[index] as number
-    this.#length = at
-  }
-
-  /** False, and nothing is written, for text that JSON could not have as it is. */
-  jsonText(text: string): boolean {
-    this.#reserve(text.length)
-    const buffer = this.#buffer
-    let at = this.#length
-    for (let index = 0; index < text.length; index++) {
-      const code = text.charCodeAt(index)
-      if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return false
-      buffer[at++] = code
-    }
-    this.#length = at
-    return true
-  }
-
   /** UTF-8; half of a surrogate pair becomes U+FFFD, as everywhere in Node. */
   text(text: string): void {
     this.#reserve(text.length * utf8PerUnit)
-    if (text.length <= shortTextMax && this.#ascii(text)) return
+    if (text.length <= shortTextMax && this.ascii(text, allAscii)) return
     this.#length += this.#buffer.write(text, this.#length)
   }
 
-  #ascii(text: string): boolean {
+  /** False, and nothing is written, where a character is none of the first 128 or not allowed. */
+  ascii(text: string, isAllowed: readonly boolean[]): boolean {
+    this.#reserve(text.length)
     const buffer = this.#buffer
-    let at = this.#length
+    const at = this.#length
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index)
-      if (code > 0x7f) return false
-      buffer[at++] = code
+      if (isAllowed[code] !== true) return false
+      buffer[at + index] = code
     }
-    this.#length = at
+    this.#length = at + text.length
     return true
   }
 

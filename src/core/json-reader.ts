@@ -2,7 +2,7 @@
 import { JsonShape } from './json-shape.ts'
 import { utf8Of } from './text-slice.ts'
 
-/** A shape that fits this often more than twice as often as not is kept. */
+// A shape is kept while two of three values have it; a run of others is forgiven up to a point.
 const creditMax = 32
 const missCost = 2
 /** Values that are parsed before another shape is tried; twice as many each time it fails. */

@@ -50,6 +50,7 @@ test('what is more than that is left to JSON.stringify', () => {
     { a: 1n },
     { toJSON: () => 1 },
     { toJSON: 1 },
+    Object.defineProperty({ a: 1 }, 'toJSON', { value: () => 2 }),
     { constructor: 1 },
     JSON.parse('{"__proto__":1}') as unknown,
     { a: () => 1 },

@@ -1,11 +1,17 @@
 // Writes JSON of flat objects and numbers, which is what most records are, without a text between
 // value and bytes. What else there is, is left to `JSON.stringify`.
-import type { ByteWriter } from './byte-writer.ts'
+import { asciiWhere, type ByteWriter } from './byte-writer.ts'
 
 const brace = 0x7b
 const closingBrace = 0x7d
 const comma = 0x2c
 const quote = 0x22
+const backslash = 0x5c
+const firstPrintable = 0x20
+/** What a text of JSON holds without being escaped; of other alphabets V8 takes care. */
+const standsAsItIs = asciiWhere(
+  (code) => code >= firstPrintable && code !== quote && code !== backslash
+)
 /** Longer texts are faster looked through by V8. */
 const plainTextMax = 256
 /** Names come from programs, so they are few; where they come from data, they are not kept. */
@@ -20,6 +26,8 @@ export function writeSimpleJson(writer: ByteWriter, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return false
+  // Also one that is not listed among its names.
+  if ('toJSON' in value) return false
   return writeObject(writer, value as Readonly<Record<string, unknown>>)
 }
 
@@ -36,7 +44,7 @@ function writeObject(writer: ByteWriter, object: Readonly<Record<string, unknown
     }
     writer.byte(mark)
     mark = comma
-    writer.fewBytes(prefix)
+    writer.bytes(prefix)
     if (writeScalar(writer, value)) continue
     writer.truncate(start)
     return false
@@ -61,7 +69,7 @@ function writeString(writer: ByteWriter, text: string): void {
   const start = writer.length
   if (text.length <= plainTextMax) {
     writer.byte(quote)
-    if (writer.jsonText(text)) {
+    if (writer.ascii(text, standsAsItIs)) {
       writer.byte(quote)
       return
     }
@@ -72,7 +80,7 @@ function writeString(writer: ByteWriter, text: string): void {
 
 // None for the names that reading refuses.
 function learnt(name: string): Uint8Array | undefined {
-  if (name === '__proto__' || name === 'constructor' || name === 'toJSON') return undefined
+  if (name === '__proto__' || name === 'constructor') return undefined
   const prefix = Buffer.from(`${JSON.stringify(name)}:`)
   if (prefixes.size < prefixesMax) prefixes.set(name, prefix)
   return prefix

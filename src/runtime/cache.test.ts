@@ -41,7 +41,7 @@ test('a window of which a row was evicted must be asked for in the store', () =>
   gone.isRecent = false
   cache.add(kept, { isStored: false })
   cache.add(gone, { isStored: false })
-  assert.equal(budget.hasRoom(), false)
+  assert.equal(budget.makeRoom(), false)
   assert.equal(cache.get(0, 'gone'), undefined)
   assert.equal(cache.get(0, 'kept'), kept)
   assert.equal(cache.isWhole(0), false)

@@ -37,10 +37,10 @@ export class CacheBudget {
   }
 
   /**
-   * False when rows that a commit must write before they can be evicted fill the limit; clean ones
-   * are evicted for others, shard by shard. Called between records.
+   * Evicts clean rows, shard by shard, where the limit is exceeded; called between records. False
+   * when rows that a commit must write before they can go still fill it.
    */
-  hasRoom(): boolean {
+  makeRoom(): boolean {
     if (this.#bytes <= this.bytesMax) return true
     const target = this.bytesMax * sharedTarget
     // Rows used since the last time are spared once: where all are, a second pass takes them.

@@ -18,11 +18,12 @@ export function windowedKey(start: number, key: Uint8Array): Uint8Array {
   return bytes
 }
 
+const startBytes = Buffer.alloc(windowBytes)
+
 /** The same into bytes that are being written: the key follows. */
 export function writeWindowStart(writer: ByteWriter, start: number): void {
-  const high = Math.floor(start / 0x1_0000_0000)
-  writer.uint32(high + 0x8000_0000)
-  writer.uint32(start - high * 0x1_0000_0000)
+  writeTime(startBytes, start)
+  writer.bytes(startBytes)
 }
 
 /** The lowest row key of windows that start at `start`. */

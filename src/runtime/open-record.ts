@@ -20,9 +20,9 @@ export interface Inflow {
 
 /** The record being worked on, and how far. */
 export interface OpenRecord {
-  inflow: Inflow
+  readonly inflow: Inflow
   /** Place of the inflow among those of its task. */
-  source: number
+  readonly source: number
   /** `decode`: needs its event. `ready`: the next route may begin. Else something is awaited. */
   phase: 'decode' | 'ready' | 'running' | 'waiting'
   event: StreamEvent | undefined
@@ -35,8 +35,6 @@ export interface OpenRecord {
   ageMs: number | undefined
   /** Dead letter topics that have this record already. */
   deadLettered: Set<string> | undefined
-  /** Something that comes later speaks of it: it is not used again for another record. */
-  isAwaited: boolean
 }
 
 /** The same for the stall watch and for dumps. */
@@ -62,22 +60,8 @@ export function openRecord(inflow: Inflow, source: number): OpenRecord {
     attempts: 0,
     savepoint: start,
     ageMs: undefined,
-    deadLettered: undefined,
-    isAwaited: false
+    deadLettered: undefined
   }
-}
-
-/** Takes the object of a record that is over for the next one: most events need no new one. */
-export function reopen(open: OpenRecord, inflow: Inflow, source: number): OpenRecord {
-  open.inflow = inflow
-  open.source = source
-  open.phase = 'decode'
-  open.event = undefined
-  open.routeIndex = 0
-  open.attempts = 0
-  open.savepoint = start
-  open.ageMs = undefined
-  return open
 }
 
 /** The journal before the first write of a record. */

@@ -13,7 +13,6 @@ import {
   type OpenRecord,
   openRecord,
   processorOf,
-  reopen,
   type Route,
   start,
   toNextRoute
@@ -42,8 +41,6 @@ export class TaskRun implements StepOwner {
   readonly #queues: readonly PartitionQueue[]
   readonly #row: PulseRow
   #open: OpenRecord | undefined
-  /** The record before, for the next one to use again. */
-  #spare: OpenRecord | undefined
   #isPumping = false
   #isDraining = false
   #isStopped = false
@@ -148,8 +145,7 @@ export class TaskRun implements StepOwner {
     if (!host.takeTurn(this)) return false
     const inflow = this.#parts.inflows[index] as Inflow
     this.#parts.time.open(Math.min(inflow.queue.cursor.timestamp, host.streamTimeMax()))
-    const spare = this.#spare
-    this.#open = spare ? reopen(spare, inflow, index) : openRecord(inflow, index)
+    this.#open = openRecord(inflow, index)
     return true
   }
 
@@ -182,7 +178,6 @@ export class TaskRun implements StepOwner {
         return true
       }
       open.phase = 'waiting'
-      open.isAwaited = true
       event.then(
         (settled) => this.#decoded(open, settled, undefined),
         (error: unknown) => this.#decoded(open, undefined, { error })
@@ -284,7 +279,6 @@ export class TaskRun implements StepOwner {
     const { journal, time } = this.#parts
     const { timestamp } = queue.cursor
     this.#open = undefined
-    this.#spare = open.isAwaited ? undefined : open
     this.#row.leave()
     queue.finish()
     if (queue.isPaused) this.#host.shortened(this)
@@ -304,7 +298,6 @@ export class TaskRun implements StepOwner {
       return
     }
     open.phase = 'waiting'
-    open.isAwaited = true
     this.#row.leave()
     this.#failures.take(open, error, stage)
   }

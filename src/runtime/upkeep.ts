@@ -49,7 +49,7 @@ export class Upkeep {
 
   /** Nothing of this is urgent, and none of it may fail a commit or hold up the next. */
   afterCommit(tasks: readonly OpenTask[]): void {
-    this.#parts.budget.hasRoom()
+    this.#parts.budget.makeRoom()
     const now = this.#parts.clock.monotonic()
     if (now >= this.#expireDueMs && this.#clearing === undefined) {
       this.#expireDueMs = now + expireEveryMs

@@ -141,7 +141,7 @@ function buildDispatcher(common: Common): Dispatcher {
     deadLetter,
     partitionsOf: topics.partitionsOf,
     onFatal: common.onFatal,
-    isPressed: () => !budget.hasRoom() || uncommittedBytes(later) > transactionBytesMax,
+    isPressed: () => !budget.makeRoom() || uncommittedBytes(later) > transactionBytesMax,
     onPressure: () => later.commits?.request(),
     onShortened: (task) => later.intake?.relieve(task)
   })

@@ -1,19 +1,9 @@
 // A log that is away while tasks are opened: waited out as anywhere else, and said.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createApp, hasCode, TailraceError } from 'tailrace'
+import { hasCode, TailraceError } from 'tailrace'
 import { startTestWorker, TestLog } from 'tailrace/testing'
-import { z } from 'zod'
-
-function countingApp() {
-  const app = createApp({ id: 'app', broker: 'memory:' })
-  const views = app.topic('views', { key: z.string(), value: z.number(), partitions: 1 })
-  const counts = app.table('counts', { key: z.string(), value: z.number(), initial: () => 0 })
-  app.each('count', { source: views, tables: { counts } }, ({ key }, { counts }) => {
-    counts.update(key, (count) => count + 1)
-  })
-  return { app, counts, views }
-}
+import { countingApp } from './counting-in-memory.ts'
 
 async function filledLog(): Promise<TestLog> {
   const log = new TestLog()
