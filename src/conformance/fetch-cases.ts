@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { batchHeader } from '../core/record-batch.ts'
+import type { FetchedChunk } from '../port/transport.ts'
 import type { Case } from './suite.ts'
 import type { TransportScene } from './transport-scene.ts'
 import { fetchLimits, nextChunk, record, recordsOf, rejectsWith } from './transport-scene.ts'
@@ -42,6 +43,32 @@ export const fetchCases: readonly Case<TransportScene>[] = [
         await scene.send(at, next)
       }
       assert.deepEqual(values, ['a', 'b', 'c', 'd'])
+    }
+  },
+  {
+    title: 'the bytes of a chunk stay until it is released, whatever is fetched after it',
+    async run(scene) {
+      const at = { topic: await scene.topic(), partition: 0 }
+      const values = Array.from({ length: 40 }, (_, index) => `${index} `.repeat(10_000))
+      await scene.send(at, ...values)
+      const { end } = await scene.range(at)
+      const fetcher = await scene.transport.fetcher()
+      fetcher.add([{ ...at, offset: 0 }])
+      const kept: { chunk: FetchedChunk; position: number; values: unknown[] }[] = []
+      let position = 0
+      for (let isKept = true; position < end; isKept = !isKept) {
+        for (const chunk of await fetcher.fetch({ ...fetchLimits, bytesMax: 200_000 })) {
+          const found = recordsOf(chunk, position).map(({ value }) => value)
+          assert.deepEqual(found, values.slice(position, chunk.nextOffset))
+          if (isKept) kept.push({ chunk, position, values: found })
+          else chunk.release?.()
+          position = chunk.nextOffset
+        }
+      }
+      for (const one of kept) {
+        const found = recordsOf(one.chunk, one.position).map(({ value }) => value)
+        assert.deepEqual(found, one.values)
+      }
     }
   },
   {

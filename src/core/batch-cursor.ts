@@ -67,7 +67,7 @@ export class BatchCursor {
     return this.valueStart < 0 ? null : this.bytes.subarray(this.valueStart, this.valueEnd)
   }
 
-  /** Headers of the current record, parsed when asked for; values are views. */
+  /** Headers of the current record, parsed when asked for; values are copies. */
   headers(): readonly RecordHeader[] {
     if (this.bytes[this.#headersAt] === 0) return noHeaders
     const next = this.#at
@@ -83,7 +83,8 @@ export class BatchCursor {
       const size = this.#readInt()
       const valueEnd = size < 0 ? this.#at : this.#at + size
       if (valueEnd > this.#recordEnd) throw this.#corrupt('a header value')
-      headers.push({ key, value: size < 0 ? null : this.bytes.subarray(this.#at, valueEnd) })
+      const value = size < 0 ? null : Buffer.from(this.bytes.subarray(this.#at, valueEnd))
+      headers.push({ key, value })
       this.#at = valueEnd
     }
     this.#at = next

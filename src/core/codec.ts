@@ -90,7 +90,13 @@ export function reader(codec: Codec): (bytes: Buffer, start: number, end: number
     return (bytes, start, end) => values.read(bytes, start, end)
   }
   if (codec === stringAsAny) return utf8Of
+  // A codec of others may keep what it is given, and these bytes are written over.
+  if (!ours.has(codec)) return (bytes, start, end) => codec.decode(copied(bytes, start, end))
   return (bytes, start, end) => codec.decode(bytes.subarray(start, end))
+}
+
+function copied(bytes: Buffer, start: number, end: number): Buffer {
+  return Buffer.from(bytes.subarray(start, end))
 }
 
 /** Writes a value as a codec does, into bytes that are being written. */
@@ -197,6 +203,8 @@ export function pipe<T>(first: Codec<T>, ...rest: readonly Codec<Uint8Array>[]):
     decode: (bytes) => first.decode(rest.reduceRight((inner, codec) => codec.decode(inner), bytes))
   }
 }
+
+const ours: ReadonlySet<unknown> = new Set([json, string, raw, binary])
 
 function textOf(bytes: Uint8Array): string {
   return asBuffer(bytes).toString()

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { percentFor } from './heap.ts'
 
 const heap = new URL('./heap.ts', import.meta.url).href
 // Half of what is made survives a while: that is what makes V8 enlarge the space for new objects.
@@ -36,4 +37,12 @@ test('the space for new objects stops growing soon after 32 MB', async () => {
 
 test('what the command line says about the heap stays', async () => {
   assert.equal(await youngMebibytes(true, ['--max-semi-space-size=32']), 64)
+})
+
+test('old objects may double, and in a small heap grow by 96 MB', () => {
+  const megabyte = 1_048_576
+  assert.equal(percentFor(1_000 * megabyte), 100)
+  assert.equal(percentFor(96 * megabyte), 100)
+  assert.equal(percentFor(48 * megabyte), 200)
+  assert.equal(percentFor(10 * megabyte), 400)
 })

@@ -1,9 +1,14 @@
 // How far the heap of a worker's process grows.
+import { constants, PerformanceObserver } from 'node:perf_hooks'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 
 const percentFlag = '--heap-growing-percent'
-/** Garbage that V8 may leave among old objects, in percent of what is alive. */
-const growthPercent = 100
+/**
+ * Garbage that V8 may leave among old objects: as much as is alive, and in a small heap this much.
+ * Each search for it costs the same whatever it finds, and small heaps fill fast.
+ */
+const growthBytesMin = 96 * 1_048_576
+const growthPercents = { min: 100, max: 400 } as const
 /** Flags by which somebody else has decided how large the space for new objects is. */
 const youngFlags = ['--max-semi-space-size', '--min-semi-space-size', '--semi-space-growth-factor']
 /**
@@ -20,8 +25,37 @@ const lookEveryMs = 50
  * takes the same each day. What the command line says about either stays.
  */
 export function boundHeapGrowth(): void {
-  if (!isDecided([percentFlag])) setFlagsFromString(`${percentFlag}=${growthPercent}`)
-  if (isDecided(youngFlags)) return
+  if (!isDecided([percentFlag])) boundOld()
+  if (!isDecided(youngFlags)) boundYoung()
+}
+
+// V8 takes the share from what is alive when a search ends, so the one after the next has it right.
+function boundOld(): void {
+  let percent: number = growthPercents.max
+  const set = (): void => setFlagsFromString(`${percentFlag}=${percent}`)
+  set()
+  const observer = new PerformanceObserver((list) => {
+    const entries = list.getEntries() as readonly { readonly detail?: { readonly kind?: number } }[]
+    if (!entries.some(({ detail }) => detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR)) return
+    const before = percent
+    percent = percentFor(usedBytes('old_space') + usedBytes('large_object_space'))
+    if (percent !== before) set()
+  })
+  observer.observe({ type: 'gc' })
+}
+
+/** How far so many bytes of old objects that are alive may grow. */
+export function percentFor(aliveBytes: number): number {
+  const { max, min } = growthPercents
+  return Math.round(Math.min(max, Math.max(min, (growthBytesMin / aliveBytes) * 100)))
+}
+
+function usedBytes(space: string): number {
+  const found = getHeapSpaceStatistics().find(({ space_name }) => space_name === space)
+  return found?.space_used_size ?? 0
+}
+
+function boundYoung(): void {
   // Its largest size is read once, before any code runs; that it grows can be ended at any time.
   const looking = setInterval(() => {
     const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')

@@ -242,6 +242,8 @@ export interface FetchedChunk extends TopicPartition {
    * topic's name: no bytes, and no progress. Said once; nothing more comes until it is sought.
    */
   readonly outOfRange?: { readonly position: number; readonly start: number; readonly end: number }
+  /** For once nobody reads `bytes` or a part of them: they may be written over. At most once. */
+  readonly release?: () => void
 }
 
 /** Reads assigned partitions. One `fetch` at a time. */

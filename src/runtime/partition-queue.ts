@@ -102,6 +102,8 @@ export class PartitionQueue implements TopicPartition {
       this.#chunks.shift()
       this.#bytes -= chunk.bytes.length
       this.#isInChunk = false
+      // Each of its records is finished, and what outlives a record is a copy.
+      chunk.release?.()
       // Gaps that compaction left at the end of a chunk hold nothing to wait for.
       this.position = Math.max(this.position, chunk.nextOffset)
     }
@@ -118,6 +120,16 @@ export class PartitionQueue implements TopicPartition {
     }
   }
 
+  /** A copy of the current record's key, which may be kept. */
+  keyBytes(): Buffer | null {
+    return copyOf(this.cursor.key())
+  }
+
+  /** A copy of the current record's value, which may be kept. */
+  valueBytes(): Buffer | null {
+    return copyOf(this.cursor.value())
+  }
+
   /** The current record is finished: the next one is after it. */
   finish(): void {
     this.position = this.cursor.offset + 1
@@ -132,4 +144,8 @@ export class PartitionQueue implements TopicPartition {
     ahead.reset(chunk.bytes, this.cursor.offset)
     return ahead
   }
+}
+
+function copyOf(bytes: Buffer | null): Buffer | null {
+  return bytes && Buffer.from(bytes)
 }

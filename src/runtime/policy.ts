@@ -108,8 +108,9 @@ export function failureOf(
       partition: queue.partition,
       offset: BigInt(cursor.offset),
       timestamp: cursor.timestamp,
-      key: cursor.key(),
-      value: cursor.value()
+      // Whoever is told of it may keep it for longer than the record lasts.
+      key: queue.keyBytes(),
+      value: queue.valueBytes()
     }
   }
 }

@@ -56,7 +56,7 @@ export class GroupRun implements ProcessorRun {
     const { group } = processor
     const { topic } = group
     const key = this.#keyOf(event)
-    const value = group.isPassThrough ? queue.cursor.value() : this.#valueOf(event)
+    const value = group.isPassThrough ? queue.valueBytes() : this.#valueOf(event)
     limits.check(topic.name, { key, value, timestamp: event.timestamp })
     journal.send({
       topic: topic.name,

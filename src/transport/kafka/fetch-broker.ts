@@ -1,8 +1,7 @@
 // What is fetched from one broker: what has records and what waits for some go separate ways.
 
 import type { Clock } from '../../port/clock.ts'
-import type { FetchAnswer } from './fetch-answer.ts'
-import type { LaneParts, LaneRequest } from './fetch-lane.ts'
+import type { HeldAnswer, LaneParts, LaneRequest } from './fetch-lane.ts'
 import { FetchLane } from './fetch-lane.ts'
 import type { Asked, Reading } from './fetch-reading.ts'
 import type { Wanted } from './fetch-session.ts'
@@ -13,7 +12,7 @@ export interface BrokerParts extends Omit<LaneParts, 'number'> {
   readonly clock: Clock
   readonly numbers: LaneNumbers
   readonly partitionBytesMax: number
-  readonly onAnswer: (lane: FetchLane, answer: FetchAnswer, asked: readonly Wanted<Asked>[]) => void
+  readonly onAnswer: (lane: FetchLane, held: HeldAnswer, asked: readonly Wanted<Asked>[]) => void
   /** The broker could not be asked. */
   readonly onFailure: (asked: readonly Wanted<Asked>[]) => void
 }
@@ -104,9 +103,10 @@ export class FetchBroker {
   async #exchange(lane: FetchLane, request: LaneRequest): Promise<void> {
     const { clock, onAnswer, onFailure } = this.#parts
     try {
-      const answer = await lane.exchange(request)
+      const held = await lane.exchange(request)
       this.trouble.succeeded()
-      if (!this.#isClosed) onAnswer(lane, answer, request.wanted)
+      if (!this.#isClosed) onAnswer(lane, held, request.wanted)
+      held.hold?.release()
     } catch (error) {
       if (this.#isClosed) return
       this.trouble.failed(error, clock.monotonic())

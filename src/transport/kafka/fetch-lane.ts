@@ -1,5 +1,6 @@
 // One connection that fetches from one broker: its session, and the one request under way.
 
+import { type AnswerHold, AnswerRooms } from './answer-rooms.ts'
 import type { Cluster } from './cluster.ts'
 import type { FetchAnswer } from './fetch-answer.ts'
 import { decodeFetch } from './fetch-answer.ts'
@@ -30,6 +31,12 @@ export interface LaneRequest {
   readonly isLongPoll: boolean
 }
 
+/** An answer, and its memory where that is to be given back. */
+export interface HeldAnswer {
+  readonly answer: FetchAnswer
+  readonly hold: AnswerHold | undefined
+}
+
 const endMsMax = 1_000
 
 const gone = {
@@ -42,6 +49,7 @@ const sessionErrors: ReadonlySet<number> = new Set(Object.values(gone))
 export class FetchLane {
   readonly session: FetchSession<Asked> = new FetchSession<Asked>()
   readonly #parts: LaneParts
+  readonly #rooms = new AnswerRooms()
   #link: Link | undefined
   #request: LaneRequest | undefined
   #exchanging: Promise<void> = Promise.resolve()
@@ -64,16 +72,19 @@ export class FetchLane {
    *
    * @throws KafkaFailure
    */
-  async exchange(request: LaneRequest): Promise<FetchAnswer> {
+  async exchange(request: LaneRequest): Promise<HeldAnswer> {
     this.#request = request
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#exchanging = promise
     try {
       const link = await this.#open()
-      const answer = decodeFetch(await this.#send(link, request))
+      const body = await this.#send(link, request)
+      const hold = this.#rooms.hold(body)
+      if (hold === undefined) this.#rooms.shrink()
+      const answer = decodeFetch(body)
       link.throttle(answer.throttleMs)
       this.#judge(answer)
-      return answer
+      return { answer, hold }
     } catch (error) {
       // Whether the broker took the request is not known, so neither what its session holds.
       this.session.reset({ isGone: false })
@@ -114,6 +125,7 @@ export class FetchLane {
       const { broker, cluster, number } = this.#parts
       const link = await cluster.link(broker, `fetch-${number}`)
       if (this.#isClosed) link.close()
+      link.receiveInto((bytes) => this.#rooms.take(bytes))
       this.#link = link
     }
     return this.#link

@@ -2,6 +2,7 @@
 
 import { TailraceError } from '../../core/errors.ts'
 import type { FetchedChunk, FetchPosition, TopicPartition } from '../../port/transport.ts'
+import type { AnswerHold } from './answer-rooms.ts'
 import type { PartitionAnswer } from './fetch-answer.ts'
 import { FetchTrouble } from './fetch-trouble.ts'
 import type { PartitionLeader } from './metadata.ts'
@@ -47,6 +48,8 @@ export class Reading implements TopicPartition {
   /** A chunk without records that is to be handed out. */
   word: FetchedChunk | undefined
   records: DeliverableRecords | undefined
+  /** Keeps the memory of `records`. */
+  #hold: AnswerHold | undefined
   /** As the metadata writes it, and as a request does. A topic made anew has another. */
   topicId: { readonly text: string; readonly hex: string } | undefined
   #replica: { readonly broker: number; readonly until: number } | undefined
@@ -98,6 +101,7 @@ export class Reading implements TopicPartition {
     this.asked = undefined
     this.word = undefined
     this.records = undefined
+    this.#letGo()
     this.isSearching = false
   }
 
@@ -129,9 +133,9 @@ export class Reading implements TopicPartition {
     return hadReplica
   }
 
-  /** Takes what was answered, and judges it. */
+  /** Takes what was answered, and judges it. Without `hold` the records have their own memory. */
   take(
-    answer: PartitionAnswer,
+    answer: PartitionAnswer & { readonly hold?: AnswerHold | undefined },
     { isReadCommitted, now }: { readonly isReadCommitted: boolean; readonly now: number }
   ): Verdict {
     if (answer.errorCode !== kafka.none) return this.#takeError(answer, now)
@@ -147,9 +151,12 @@ export class Reading implements TopicPartition {
     this.#isUnchecked = false
     this.end = isReadCommitted ? answer.lastStableOffset : answer.highWatermark
     if (answer.records.length === 0) return this.confirmEnd(this.end) ? 'ready' : 'nothing'
-    const { aborted, records } = answer
+    const { aborted, hold, records } = answer
     const { position } = this
     this.records = new DeliverableRecords({ records, position, aborted, isReadCommitted })
+    this.#letGo()
+    this.#hold = hold
+    hold?.retain()
     return 'ready'
   }
 
@@ -185,13 +192,23 @@ export class Reading implements TopicPartition {
     const { bytes, nextOffset } = records.take(bytesMax)
     this.position = nextOffset
     this.#lastEpoch = records.leaderEpoch
-    if (records.isEmpty) this.records = undefined
+    const hold = this.#hold
+    const release = hold && bytes.buffer === records.source.buffer ? held(hold) : undefined
+    if (records.isEmpty) {
+      this.records = undefined
+      this.#letGo()
+    }
     // Progress over what is not for delivery is told, and a first answer at the end.
     if (bytes.length === 0 && nextOffset === before && (this.isAnswered || !this.isAtEnd)) {
       return undefined
     }
     this.isAnswered = true
-    return this.#chunk(bytes)
+    return { ...this.#chunk(bytes), ...(release && { release }) }
+  }
+
+  #letGo(): void {
+    this.#hold?.release()
+    this.#hold = undefined
   }
 
   #takeError(answer: PartitionAnswer, now: number): Verdict {
@@ -223,6 +240,11 @@ export class Reading implements TopicPartition {
 }
 
 const noBytes: Buffer = Buffer.alloc(0)
+
+function held(hold: AnswerHold): () => void {
+  hold.retain()
+  return () => hold.release()
+}
 
 export function placeOf({ topic, partition }: TopicPartition): string {
   return `${JSON.stringify(topic)} partition ${partition}`

@@ -4,10 +4,11 @@ import { invariant, TailraceError } from '../../core/errors.ts'
 import type { Clock } from '../../port/clock.ts'
 import type { FetchedChunk, Fetcher, FetchPosition, TopicPartition } from '../../port/transport.ts'
 import type { Cluster } from './cluster.ts'
-import type { FetchAnswer, PartitionAnswer } from './fetch-answer.ts'
+import type { AnswerHold } from './answer-rooms.ts'
+import type { PartitionAnswer } from './fetch-answer.ts'
 import type { Candidate } from './fetch-broker.ts'
 import { FetchBroker } from './fetch-broker.ts'
-import type { FetchLane } from './fetch-lane.ts'
+import type { FetchLane, HeldAnswer } from './fetch-lane.ts'
 import { lanesOf } from './fetch-numbers.ts'
 import type { Asked } from './fetch-reading.ts'
 import { atPlace, placeOf, Reading } from './fetch-reading.ts'
@@ -34,6 +35,13 @@ export interface FetcherParts {
   readonly pollMsMax?: number
   /** For an answer, beyond the time that the broker may wait. @default 30000 */
   readonly answerMsMax?: number
+}
+
+/** The answer that a part is of. */
+interface Whole {
+  /** Of the records of all its parts. */
+  readonly bytes: number
+  readonly hold: AnswerHold | undefined
 }
 
 interface FetchLimits {
@@ -261,14 +269,14 @@ export class KafkaFetcher implements Fetcher {
       rackNow: () => this.#rackNow(),
       answerMsMax: this.#parts.answerMsMax ?? answerMsDefault,
       partitionBytesMax: this.#parts.partitionBytesMax ?? partitionBytesDefault,
-      onAnswer: (lane, answer, asked) => this.#onAnswer(lane, answer, asked),
+      onAnswer: (lane, held, asked) => this.#onAnswer(lane, held, asked),
       onFailure: (asked) => this.#onFailure(asked)
     })
     this.#brokers.set(id, broker)
     return broker
   }
 
-  #onAnswer(lane: FetchLane, answer: FetchAnswer, asked: readonly Wanted<Asked>[]): void {
+  #onAnswer(lane: FetchLane, { answer, hold }: HeldAnswer, asked: readonly Wanted<Asked>[]): void {
     for (const { broker, host, port } of answer.endpoints) {
       this.#cluster.learnBroker(broker, { host, port })
     }
@@ -285,7 +293,7 @@ export class KafkaFetcher implements Fetcher {
         const { reading } = wanted.owner
         if (reading.asked !== wanted.owner) continue
         reading.asked = undefined
-        this.#take(reading, partition, bytes)
+        this.#take(reading, partition, { bytes, hold })
       }
     }
     // A session leaves out partitions of which it has nothing new to say.
@@ -301,12 +309,12 @@ export class KafkaFetcher implements Fetcher {
     if (end !== undefined && reading.confirmEnd(end)) this.#ready.add(reading)
   }
 
-  #take(reading: Reading, answer: PartitionAnswer, bytes: number): void {
+  #take(reading: Reading, answer: PartitionAnswer, { bytes, hold }: Whole): void {
     const now = this.#clock.monotonic()
     const size = answer.records.length
     if (reading.isPaused && size > 0 && this.#heldBytes() + size > this.#bytesMax) return
     const isOwn = size > 0 && (reading.isPaused || size < bytes * ownShare)
-    const part = isOwn ? { ...answer, records: Buffer.from(answer.records) } : answer
+    const part = isOwn ? { ...answer, records: Buffer.from(answer.records) } : { ...answer, hold }
     const verdict = reading.take(part, { isReadCommitted: this.#isReadCommitted, now })
     if (verdict === 'ready') this.#ready.add(reading)
     else if (verdict === 'range') this.#scout.range(reading)

@@ -7,6 +7,8 @@ const scratchBytes = 65_536
 const frameBytesMax = 1024 * 1024 * 1024
 
 export class FrameReader {
+  /** Memory for a frame that comes in several pieces. */
+  allocate: (bytes: number) => Buffer = (bytes) => Buffer.allocUnsafeSlow(bytes)
   readonly #length: Buffer = Buffer.alloc(lengthBytes)
   #lengthFilled = 0
   #frame: Buffer | undefined
@@ -37,7 +39,7 @@ export class FrameReader {
           at += size.bytes
           continue
         }
-        this.#frame = Buffer.allocUnsafeSlow(size.bytes)
+        this.#frame = this.allocate(size.bytes)
         this.#filled = 0
       }
       const copied = chunk.copy(this.#frame, this.#filled, at)

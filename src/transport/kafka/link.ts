@@ -105,6 +105,11 @@ export class Link {
     return this.#socket !== undefined && this.#death === undefined
   }
 
+  /** Large answers are received into memory that `allocate` gives. */
+  receiveInto(allocate: (bytes: number) => Buffer): void {
+    this.#frames.allocate = allocate
+  }
+
   /**
    * A request by one of the library's codecs. A refusal is part of the answer: look at its
    * `errorCode`s.

@@ -50,6 +50,11 @@ export class DeliverableRecords {
     this.#aborted = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
   }
 
+  /** What batches that need no other memory are views of. */
+  get source(): Buffer {
+    return this.#bytes
+  }
+
   /** Bytes not yet handed out. */
   get bytesLeft(): number {
     return this.#bytes.length - this.#at

@@ -23,6 +23,8 @@ export interface FetchLimits {
 }
 
 const noBytes: Buffer = Buffer.alloc(0)
+/** Written over what was released, so that whoever still reads it is found out. */
+const gone = 0xdb
 
 export class MemoryFetcher implements Fetcher {
   readonly #broker: MemoryBroker
@@ -161,7 +163,8 @@ export class MemoryFetcher implements Fetcher {
     }
     const { bytes, nextOffset } = log.read(position, bytesMax)
     reading.position = nextOffset
-    return { topic, partition, bytes, nextOffset, end }
+    const own = Buffer.from(bytes)
+    return { topic, partition, bytes: own, nextOffset, end, release: () => void own.fill(gone) }
   }
 
   #reading(partition: TopicPartition): Reading {
