@@ -15,11 +15,14 @@ export class Decoder {
   readonly #topic: TopicDeclaration
   readonly #readKey: ReadAt
   readonly #readValue: ReadAt
+  /** The place of an event that is made at once: written over by the next. */
+  readonly #here: { -readonly [name in keyof Place]: Place[name] }
   // Validations under way, by offset; used only where a schema answers with promises.
   readonly #ahead = new Map<number, Promise<StreamEvent>>()
 
   constructor(topic: TopicDeclaration) {
     this.#topic = topic
+    this.#here = { topic: topic.name, partition: 0, position: 0, timestamp: 0 }
     this.#readKey = readerOf(topic.key, keyName)
     this.#readValue = readerOf(topic.value, valueName)
   }
@@ -90,9 +93,14 @@ export class Decoder {
     const headers = cursor.headers()
     const key = validate(keySlot, this.#readKey(bytes, keyStart, keyEnd), keyName)
     const value = validate(valueSlot, this.#readValue(bytes, valueStart, valueEnd), valueName)
-    const place = this.#placeOf(cursor, partition)
-    if (isThenable(key) || isThenable(value)) return settledEvent(key, value, place, headers)
-    return new StreamEvent(key, value, place, headers, freezeDeep(value))
+    if (isThenable(key) || isThenable(value)) {
+      return settledEvent(key, value, this.#placeOf(cursor, partition), headers)
+    }
+    const here = this.#here
+    here.partition = partition
+    here.position = cursor.offset
+    here.timestamp = cursor.timestamp
+    return new StreamEvent(key, value, here, headers, freezeDeep(value))
   }
 }
 
