@@ -90,6 +90,7 @@ function addWorker(program: Command): void {
     .option('--guarantee <which>', 'exactly-once or at-least-once')
     .option('--static', 'Kafka: be a static member, named by host and data directory')
     .option('--instance-id <name>', 'Kafka: be a static member of this name')
+    .option('--rack <name>', 'Kafka: where this worker runs, to read from a replica of there')
     .option('--leave', 'Kafka: run nothing; take the static member that stopped out of its group')
     .action(async (options: { readonly leave?: boolean }, command: Command) => {
       const context = await contextOf(command)
@@ -166,7 +167,8 @@ function flagsOf(given: Readonly<Record<string, string | boolean | undefined>>):
     'web.port': given['webPort'],
     'web.host': given['webHost'],
     static: given['static'],
-    instanceId: given['instanceId']
+    instanceId: given['instanceId'],
+    rack: given['rack']
   }
 }
 

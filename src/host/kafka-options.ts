@@ -59,5 +59,14 @@ export const kafkaOptions: readonly OptionSpec[] = [
     default: 'false; true where `instanceId` is given',
     doc: 'Kafka: a static member named `<host>-worker-N` by its host and data directory.',
     flag: '--static'
+  },
+  {
+    ...text(
+      'rack',
+      'Kafka: where this worker runs, in the words of `broker.rack`: a replica of there is read ' +
+        'from instead of the leader, where the brokers choose so (KIP-392).',
+      'none: leaders are read from'
+    ),
+    flag: '--rack'
   }
 ]

@@ -137,6 +137,13 @@ export interface RunOptions {
    * says nothing. @default false
    */
   readonly static?: boolean
+  /**
+   * Kafka: where this worker runs, in the words of the brokers' `broker.rack`: a replica of there
+   * is read from instead of the leader, where their `replica.selector.class` says so (KIP-392).
+   *
+   * @default none: leaders are read from
+   */
+  readonly rack?: string
   /** `false`: no web pages. @default port 6066 on 127.0.0.1 */
   readonly web?: boolean | WebOptions
   /** The least important lines that the log shows. @default info for `main`, warn for `start` */
@@ -170,6 +177,7 @@ export interface KafkaChoice {
   readonly heartbeatMs: number | undefined
   readonly instanceId: string | undefined
   readonly isStatic: boolean
+  readonly rack: string | undefined
 }
 
 /** Every option with its one value. */

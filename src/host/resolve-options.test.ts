@@ -105,6 +105,20 @@ test('all problems of all places are told at once: path, value, what was expecte
   for (const line of expected) assert.ok(text.includes(line), `${line}\nnot in\n${text}`)
 })
 
+test('the rack of a worker: by flag, environment and code, or none', () => {
+  const code = { ...app, rack: 'a' }
+  const environment = { TAILRACE_RACK: 'b' }
+  const racks = [
+    resolveOptions({ app: code, flags: { rack: 'c' }, environment }),
+    resolveOptions({ app: code, environment }),
+    resolveOptions({ app: code, environment: {} }),
+    resolveOptions({ app, environment: {} })
+  ].map(({ kafka }) => kafka.rack)
+  assert.deepEqual(racks, ['c', 'b', 'a', undefined])
+  const text = refused(() => resolveOptions({ app, environment: { TAILRACE_RACK: '' } }))
+  assert.match(text, /TAILRACE_RACK: is ""; expected a text that is not empty/)
+})
+
 test('names of the environment that are no options are left alone', () => {
   const environment = {
     TAILRACE_APP: 'app.ts',

@@ -106,7 +106,8 @@ function kafkaOf(chosen: Choice): KafkaChoice {
     sessionTimeoutMs: chosen.get('sessionTimeout'),
     heartbeatMs: chosen.get('heartbeat'),
     instanceId: chosen.get('instanceId'),
-    isStatic: chosen.get('static') ?? false
+    isStatic: chosen.get('static') ?? false,
+    rack: chosen.get('rack')
   }
 }
 

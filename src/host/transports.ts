@@ -81,7 +81,7 @@ async function embedded(
 
 async function kafka(
   { app, broker, clock }: TransportContext,
-  { heartbeatMs, sasl, sessionTimeoutMs, tls }: KafkaChoice
+  { heartbeatMs, rack, sasl, sessionTimeoutMs, tls }: KafkaChoice
 ): Promise<Transport> {
   // The library behind it takes half a second to load: only who needs it waits.
   const { createKafkaTransport } = await import('../transport/kafka/index.ts')
@@ -92,7 +92,8 @@ async function kafka(
     clientId: app,
     clock,
     ...(sessionTimeoutMs !== undefined && { sessionTimeoutMs }),
-    ...(heartbeatMs !== undefined && { heartbeatMs })
+    ...(heartbeatMs !== undefined && { heartbeatMs }),
+    ...(rack !== undefined && { rack })
   })
 }
 

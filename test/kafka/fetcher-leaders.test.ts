@@ -1,8 +1,12 @@
 // The fetcher on three brokers: leaders that move, logs that are cut, replicas that are nearer.
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { appendFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { resolveOptions } from '../../src/host/resolve-options.ts'
+import { Transports } from '../../src/host/transports.ts'
 import type { FetchedChunk, Fetcher, TopicPartition } from '../../src/port/transport.ts'
 import { realClock } from '../../src/runtime/real-clock.ts'
 import { type KafkaCluster } from '../../scripts/kafka/cluster.ts'
@@ -159,10 +163,9 @@ test('a log that was cut below the position is out of range, though it has grown
   })
 })
 
-test('a replica in the same rack is read from; without it the leader is', {
-  timeout
-}, async () => {
-  const at = await topicOf('rack', { replication: 3 })
+/** Has a replica on the near broker, and its leader on another. */
+async function topicLedAfar(title: string): Promise<TopicPartition> {
+  const at = await topicOf(title, { replication: 3 })
   const found = await until(at, ({ inSync }) => inSync.length === 3)
   if (found.leader === near) {
     // The leader goes elsewhere when its broker stops, and stays there when it is back.
@@ -170,6 +173,13 @@ test('a replica in the same rack is read from; without it the leader is', {
     await cluster.node(near).start()
     await until(at, ({ inSync, leader }) => inSync.length === 3 && leader !== near)
   }
+  return at
+}
+
+test('a replica in the same rack is read from; without it the leader is', {
+  timeout
+}, async () => {
+  const at = await topicLedAfar('rack')
   await write(session, at, { values: namesOf(0, 5) })
   const asked: number[] = []
   const watched = {
@@ -201,4 +211,58 @@ test('a replica in the same rack is read from; without it the leader is', {
   }
   await withFetcher(watched, run, { rack: 'near' })
   await realClock.turn()
+})
+
+/** Who sent most of what `run` received, by the bytes of its connections. */
+async function senderOf(run: () => Promise<void>): Promise<number> {
+  const sockets: Socket[] = []
+  const opened = (message: unknown): void => {
+    sockets.push((message as { readonly socket: Socket }).socket)
+  }
+  const portOf = new Map<Socket, number>()
+  subscribe('net.client.socket', opened)
+  try {
+    const running = run()
+    const looking = setInterval(() => {
+      // A closed one does not say any more whose it was.
+      for (const socket of sockets) {
+        if (socket.remotePort !== undefined) portOf.set(socket, socket.remotePort)
+      }
+    }, 5)
+    await running.finally(() => clearInterval(looking))
+  } finally {
+    unsubscribe('net.client.socket', opened)
+  }
+  const bytes = [1, 2, 3].map((id) => {
+    const own = sockets.filter((socket) => portOf.get(socket) === cluster.port('plain', id))
+    return own.reduce((sum, { bytesRead }) => sum + bytesRead, 0)
+  })
+  return 1 + bytes.indexOf(Math.max(...bytes))
+}
+
+test('the option `rack` chooses who is read from', { timeout }, async () => {
+  const at = await topicLedAfar('option')
+  const values = Array.from({ length: 20 }, (_, i) => `${i} `.repeat(20_000))
+  await write(session, at, { values })
+  const { leader } = await until(at, ({ inSync }) => inSync.length === 3)
+  const readWith = async (environment: Record<string, string>): Promise<number> => {
+    const options = resolveOptions({
+      app: { id: 'rack' },
+      environment: { TAILRACE_BROKER: cluster.url(), ...environment }
+    })
+    return senderOf(async () => {
+      const transport = await new Transports({ app: 'rack', clock: realClock }).open(options)
+      const fetcher = await transport.fetcher()
+      try {
+        fetcher.add([{ ...at, offset: 0 }])
+        assert.deepEqual(await readPatiently(fetcher, { from: 0, to: 20 }), values)
+      } finally {
+        await fetcher.close()
+        await transport.close()
+      }
+    })
+  }
+  assert.equal(await readWith({ TAILRACE_RACK: 'near' }), near)
+  assert.equal(await readWith({ TAILRACE_RACK: 'nowhere' }), leader)
+  assert.equal(await readWith({}), leader)
 })

@@ -47,6 +47,8 @@ export interface KafkaOptions {
   readonly sessionTimeoutMs?: number
   /** @default 3000 */
   readonly heartbeatMs?: number
+  /** Where this process is: a replica of there may serve it (KIP-392). @default leaders only */
+  readonly rack?: string
 }
 
 const mebibyte = 1_048_576
@@ -61,6 +63,8 @@ export interface KafkaPlace {
   readonly clientId: string
   readonly sessionTimeoutMs: number
   readonly heartbeatMs: number
+  /** Empty where nobody said it. */
+  readonly rack: string
 }
 
 /**
@@ -93,7 +97,8 @@ function placeOf(options: KafkaOptions): KafkaPlace {
     credentials,
     clientId: options.clientId ?? 'tailrace',
     sessionTimeoutMs: options.sessionTimeoutMs ?? 45_000,
-    heartbeatMs: options.heartbeatMs ?? 3_000
+    heartbeatMs: options.heartbeatMs ?? 3_000,
+    rack: options.rack ?? ''
   }
 }
 
@@ -172,7 +177,8 @@ class KafkaTransport implements Transport {
   }
 
   async fetcher(): Promise<Fetcher> {
-    return new KafkaFetcher({ cluster: this.#opened(), clock: this.#clock })
+    const { rack } = this.#place
+    return new KafkaFetcher({ cluster: this.#opened(), clock: this.#clock, rack })
   }
 
   /** On connections of its own: brokers answer a join late, and what stands behind it waits. */
