@@ -63,8 +63,10 @@ function kindText(kind: OptionKind): string {
       return `duration, ${formatDuration(kind.min)} to ${formatDuration(kind.max)}`
     case 'bytes':
       return `size, ${formatBytes(kind.min)} to ${formatBytes(kind.max)}`
-    case 'count':
-      return `whole number, ${kind.min} to ${kind.max}`
+    case 'count': {
+      const also = kind.also === undefined ? '' : `${kind.also}, or `
+      return `${also}whole number, ${kind.min} to ${kind.max}`
+    }
     case 'choice':
       return kind.of.map((one) => `\`${one}\``).join(' or ')
     case 'switch':

@@ -78,6 +78,11 @@ function programOf(): Command {
   return program
 }
 
+const replicationFlag = [
+  '--replication-factor <copies>',
+  'Kafka: copies of the topics that the app makes for itself; -1 as the brokers have it'
+] as const
+
 function addWorker(program: Command): void {
   example(
     program.command('worker'),
@@ -88,6 +93,7 @@ function addWorker(program: Command): void {
     .option('--web-host <address>', 'address of the web pages')
     .option('--without-web', 'serve no web pages')
     .option('--guarantee <which>', 'exactly-once or at-least-once')
+    .option(...replicationFlag)
     .option('--static', 'Kafka: be a static member, named by host and data directory')
     .option('--instance-id <name>', 'Kafka: be a static member of this name')
     .option('--rack <name>', 'Kafka: where this worker runs, to read from a replica of there')
@@ -139,6 +145,7 @@ function addTopics(program: Command): void {
     'tailrace -A app.ts topics --plan'
   )
     .option('--plan', 'only what a start would create, and what differs')
+    .option(...replicationFlag)
     .action(async (options: { readonly plan?: boolean }, command: Command) =>
       topics(await contextOf(command), { isPlan: options.plan === true })
     )
@@ -166,6 +173,7 @@ function flagsOf(given: Readonly<Record<string, string | boolean | undefined>>):
     web: given['withoutWeb'] === true ? false : undefined,
     'web.port': given['webPort'],
     'web.host': given['webHost'],
+    replicationFactor: given['replicationFactor'],
     static: given['static'],
     instanceId: given['instanceId'],
     rack: given['rack']

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { type App, createApp } from '../host/app.ts'
+import type { Transport } from '../port/transport.ts'
+import { MemoryBroker } from '../transport/memory/broker.ts'
+import { createMemoryTransport } from '../transport/memory/index.ts'
 import { topics } from './topics.ts'
 
 // Both apps of a test meet on a log of this process.
@@ -56,4 +59,60 @@ test('what differs is said, and whether a worker would start', async () => {
     ]
   )
   assert.deepEqual(data.problems, [])
+})
+
+/** A log of this process that says that several servers keep it. */
+function replicated(right: Transport): Transport {
+  const features = { ...right.features, replicationDefault: -1 }
+  return new Proxy(right, {
+    get(target, name) {
+      if (name === 'features') return features
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    }
+  })
+}
+
+test('internal topics have as many copies as asked, on a log of several servers', async () => {
+  let broker: MemoryBroker | undefined
+  const app = (replicationFactor: number, hasServers: boolean): App => {
+    const made = createApp({
+      id: 'shop',
+      broker: 'own:',
+      deadLetter: 'dead',
+      replicationFactor,
+      transport: ({ clock }) => {
+        broker ??= new MemoryBroker({ clock })
+        const transport = createMemoryTransport(broker)
+        return hasServers ? replicated(transport) : transport
+      }
+    })
+    const orders = made.topic('orders', { value: z.string(), partitions: 1, replication: 1 })
+    const table = made.table('sums', { key: z.string(), value: z.number(), initial: () => 0 })
+    const words = made.stream(orders).groupBy('by-word', ({ value }) => value)
+    made.each('sum', { source: words, tables: { table } }, () => {})
+    return made
+  }
+  const copies = (text: string): readonly string[] =>
+    text.split('\n').map((line) => line.split(/ {2,}/)[3] ?? '')
+  const one = await printed(app(2, false), true)
+  assert.deepEqual(copies(one), ['replication', '1', '1', '1', '1'], one)
+  const two = await printed(app(2, true), true)
+  assert.deepEqual(copies(two), ['replication', '1', '2', '2', '2'], two)
+  const worker = await app(2, true).start({ store: 'memory', signals: false, web: false })
+  await worker.stop()
+  assert.equal(await printed(app(2, true), true), 'nothing would be created, and nothing differs')
+  assert.equal(await printed(app(-1, true), true), 'nothing would be created, and nothing differs')
+  const three = JSON.parse(await printed(app(3, true), true, true)) as {
+    topics: { name: string; differences: unknown[] }[]
+  }
+  const differences = [{ setting: 'replication', has: '2', wanted: '3' }]
+  assert.deepEqual(
+    three.topics.map(({ name, differences }) => [name, differences]),
+    [
+      ['shop-by-word-repartition', differences],
+      ['shop-sums-changelog', differences],
+      ['dead', differences]
+    ]
+  )
 })

@@ -33,6 +33,16 @@ export const kafkaOptions: readonly OptionSpec[] = [
   text('tls.key', 'Kafka: the key of `tls.cert`: likewise.'),
   text('tls.keyPassword', 'Kafka: the password of `tls.key`; never printed.'),
   {
+    path: 'replicationFactor',
+    kind: { type: 'count', min: 1, max: 32_767, also: -1 },
+    default: '-1: what the brokers have as `default.replication.factor`',
+    doc:
+      'Kafka: copies of each topic that the app makes for itself: changelogs, repartition ' +
+      'topics, dead letters. A declared topic says its `replication`.',
+    flag: '--replication-factor',
+    setting: 'replicationFactor'
+  },
+  {
     path: 'sessionTimeout',
     kind: { type: 'duration', min: 1_000, max: day },
     default: '45s',

@@ -8,7 +8,13 @@ export const gibibyte = 1_073_741_824
 export type OptionKind =
   | { readonly type: 'duration'; readonly min: number; readonly max: number }
   | { readonly type: 'bytes'; readonly min: number; readonly max: number }
-  | { readonly type: 'count'; readonly min: number; readonly max: number }
+  /** `also` is a number beyond the limits that means something else. */
+  | {
+      readonly type: 'count'
+      readonly min: number
+      readonly max: number
+      readonly also?: number
+    }
   | { readonly type: 'choice'; readonly of: readonly string[] }
   | { readonly type: 'text' }
   | { readonly type: 'switch' }
@@ -39,8 +45,17 @@ export function readOption(kind: OptionKind, given: unknown, isText: boolean): R
     case 'bytes':
       return withinLimits(kind, bytesOf(given), formatBytes, 'a size')
     case 'count':
-      return withinLimits(kind, countOf(given, isText), String, 'a whole number')
+      return readCount(kind, countOf(given, isText))
   }
+}
+
+function readCount(
+  kind: Extract<OptionKind, { readonly type: 'count' }>,
+  value: number | undefined
+): Reading {
+  if (kind.also === undefined) return withinLimits(kind, value, String, 'a whole number')
+  if (value === kind.also) return { value }
+  return withinLimits(kind, value, String, `${kind.also}, or a whole number`)
 }
 
 function readSwitch(given: unknown, isText: boolean): Reading {
@@ -65,7 +80,7 @@ function durationOf(given: unknown, isText: boolean): number | undefined {
 }
 
 function countOf(given: unknown, isText: boolean): number | undefined {
-  const value = isText && typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given
+  const value = isText && typeof given === 'string' && /^-?\d+$/.test(given) ? Number(given) : given
   return typeof value === 'number' && Number.isInteger(value) ? value : undefined
 }
 

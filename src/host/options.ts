@@ -123,6 +123,13 @@ export interface RunOptions {
   readonly sasl?: SaslOptions
   /** Kafka: whether connections are encrypted, and whom we trust. @default false */
   readonly tls?: boolean | TlsOptions
+  /**
+   * Kafka: copies of each topic that the app makes for itself: changelogs, repartition topics, dead
+   * letters. A topic that is declared says its own `replication`.
+   *
+   * @default -1: what the brokers have as `default.replication.factor`
+   */
+  readonly replicationFactor?: number
   /** Kafka: a worker that is silent for longer has left its group. @default 45s */
   readonly sessionTimeout?: Duration
   /** Kafka: time between two signs of life. @default 3s */

@@ -119,6 +119,25 @@ test('the rack of a worker: by flag, environment and code, or none', () => {
   assert.match(text, /TAILRACE_RACK: is ""; expected a text that is not empty/)
 })
 
+test('copies of internal topics: a number from 1, or -1 for what the log has', () => {
+  const factors = [
+    resolveOptions({ app, environment: {} }),
+    resolveOptions({ app: { ...app, replicationFactor: 3 }, environment: {} }),
+    resolveOptions({ app, environment: { TAILRACE_REPLICATION_FACTOR: '-1' } }),
+    resolveOptions({ app, flags: { replicationFactor: '2' }, environment: {} })
+  ].map(({ settings }) => settings.replicationFactor)
+  assert.deepEqual(factors, [-1, 3, -1, 2])
+  for (const wrong of [0, -2, 1.5, '3', 40_000]) {
+    const text = refused(() =>
+      resolveOptions({ app: { ...app, replicationFactor: wrong as number }, environment: {} })
+    )
+    assert.match(
+      text,
+      /replicationFactor }\): is .*; expected -1, or a whole number from 1 to 32767/
+    )
+  }
+})
+
 test('names of the environment that are no options are left alone', () => {
   const environment = {
     TAILRACE_APP: 'app.ts',

@@ -154,9 +154,10 @@ export class AppRunner {
   /** Which topics the app would make, and which are not as it would make them; makes none. */
   async topicsPlan(): Promise<TopicsPlan> {
     const topology = this.topology()
-    const transport = await this.#transports.open(this.options())
+    const options = this.options()
+    const transport = await this.#transports.open(options)
     try {
-      return await planTopics(topology, transport)
+      return await planTopics(topology, transport, options.settings)
     } finally {
       await transport.close()
     }

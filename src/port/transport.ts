@@ -373,7 +373,7 @@ export interface TransportFeatures {
   readonly transactionBytesMax: number
   readonly sessionTimeoutMs: number
   readonly heartbeatMs: number
-  /** Copies of a topic that names none; -1 leaves it to the log. @default 1 */
+  /** Copies of a topic that names none; -1 leaves it to the log. @default 1, and never more */
   readonly replicationDefault?: number
 }
 

@@ -5,6 +5,7 @@ import type { PartitionPlan } from '../core/topology-partitions.ts'
 import type { Topology } from '../core/topology.ts'
 import type { TopicDescription, TopicLimits, Transport } from '../port/transport.ts'
 import type { Log } from './log.ts'
+import type { WorkerSettings } from './settings.ts'
 import { checkTopics } from './topic-checks.ts'
 import { countProblems, planTopics, topicNames } from './topic-plan.ts'
 
@@ -15,19 +16,24 @@ export interface PreparedTopics {
   readonly limitsOf: (topic: string) => TopicLimits | undefined
 }
 
+export interface PrepareParts {
+  readonly topology: Topology
+  readonly transport: Transport
+  readonly settings: Pick<WorkerSettings, 'replicationFactor'>
+  readonly log: Log
+}
+
 /**
  * Creates what is missing and checks what exists.
  *
  * @throws TAILRACE_TRANSPORT_PARTITIONS, TAILRACE_TRANSPORT_TOPIC_SETTINGS and
  *   TAILRACE_TRANSPORT_FORBIDDEN, each with every topic that does not fit
  */
-export async function prepareTopics(
-  topology: Topology,
-  transport: Transport,
-  log: Log
-): Promise<PreparedTopics> {
+export async function prepareTopics(parts: PrepareParts): Promise<PreparedTopics> {
+  const { log, settings, topology, transport } = parts
   const admin = transport.admin()
-  const { existing, partitions: plan, problems, specs } = await planTopics(topology, transport)
+  const planned = await planTopics(topology, transport, settings)
+  const { existing, partitions: plan, problems, specs } = planned
   const what = `app "${topology.app}"`
   refuseAll('TAILRACE_TRANSPORT_PARTITIONS', what, problems)
   const missing = specs.filter((spec) => !existing.has(spec.name))

@@ -31,6 +31,8 @@ export interface WorkerSettings {
   readonly onOffsetLost: 'stop' | 'earliest' | 'latest'
   /** State of a task that moved away is deleted after this. */
   readonly stateCleanupMs: number
+  /** Copies of internal topics where the log has several servers; -1 leaves it to the log. */
+  readonly replicationFactor: number
 }
 
 const mebibyte = 1_048_576
@@ -52,5 +54,6 @@ export const defaultSettings: WorkerSettings = {
   futureLimitMs: 3_600_000,
   offsetReset: 'earliest',
   onOffsetLost: 'stop',
-  stateCleanupMs: 600_000
+  stateCleanupMs: 600_000,
+  replicationFactor: -1
 }

@@ -4,6 +4,7 @@ import type { Problem } from '../core/problems.ts'
 import { type PartitionPlan, planPartitions } from '../core/topology-partitions.ts'
 import { changelogOf, type Topology } from '../core/topology.ts'
 import type { TopicDescription, TopicSettings, TopicSpec, Transport } from '../port/transport.ts'
+import { defaultSettings, type WorkerSettings } from './settings.ts'
 
 /** What is to be, and what is there. */
 export interface TopicsPlan {
@@ -25,13 +26,21 @@ const dayMs = 86_400_000
 const weekMs = 7 * dayMs
 
 /** Asks the log what is there; changes nothing. */
-export async function planTopics(topology: Topology, transport: Transport): Promise<TopicsPlan> {
+export async function planTopics(
+  topology: Topology,
+  transport: Transport,
+  { replicationFactor }: Pick<WorkerSettings, 'replicationFactor'> = defaultSettings
+): Promise<TopicsPlan> {
   const described = await transport.admin().describe(topicNames(topology))
   const existing = new Map(described.map((topic) => [topic.name, topic]))
   const counts = new Map(described.map(({ name, partitions }) => [name, partitions]))
   const partitions = planPartitions(topology, counts)
-  const replication = transport.features.replicationDefault ?? 1
-  const specs = specsOf(topology, { plan: partitions, existing: counts, replication })
+  const { replicationDefault } = transport.features
+  const replication = replicationDefault ?? 1
+  const isChosen = replicationDefault !== undefined && replicationFactor > 0
+  const ownReplication = isChosen ? replicationFactor : replication
+  const parts = { plan: partitions, existing: counts, replication, ownReplication }
+  const specs = specsOf(topology, parts)
   const problems = [
     ...partitions.problems,
     ...specs.flatMap((spec) => countProblems(spec, existing.get(spec.name)))
@@ -84,16 +93,18 @@ export function topicNames(topology: Topology): readonly string[] {
 interface SpecParts {
   readonly plan: PartitionPlan
   readonly existing: ReadonlyMap<string, number>
-  /** Of topics that name none. */
+  /** Of declared topics that name none. */
   readonly replication: number
+  /** Of those that the app makes for itself. */
+  readonly ownReplication: number
 }
 
 function specsOf(topology: Topology, parts: SpecParts): readonly TopicSpec[] {
-  const { existing, plan, replication } = parts
+  const { existing, ownReplication, plan, replication } = parts
   const { deadLetter, topics } = topology.declarations
   const declared = topics.map((topic) => ({
     ...specOf(topic, plan.byTopic.get(topic.name) ?? 1),
-    replication: topic.replication ?? replication
+    replication: topic.role === 'repartition' ? ownReplication : (topic.replication ?? replication)
   }))
   const changelogs = topology.subTopologies.flatMap((sub) =>
     sub.tables.map((table): TopicSpec => {
@@ -101,7 +112,7 @@ function specsOf(topology: Topology, parts: SpecParts): readonly TopicSpec[] {
       return {
         name: changelogOf(topology.app, table),
         partitions: plan.bySubTopology.get(sub.name) ?? 1,
-        replication,
+        replication: ownReplication,
         settings: {
           cleanupPolicy: windowMs === undefined ? 'compact' : 'compact,delete',
           // Stamped by the log, so that old events are not deleted while they are restored.
@@ -117,7 +128,7 @@ function specsOf(topology: Topology, parts: SpecParts): readonly TopicSpec[] {
   if (!isNew) return [...declared, ...changelogs]
   const most = Math.max(1, ...plan.bySubTopology.values())
   const partitions = existing.get(deadLetter) ?? most
-  const letters = { ...deadLetterSpec(deadLetter, partitions), replication }
+  const letters = { ...deadLetterSpec(deadLetter, partitions), replication: ownReplication }
   return [...declared, ...changelogs, letters]
 }
 

@@ -88,8 +88,8 @@ interface Common extends WorkerParts, WorkerHooks {
 
 /** Creates the topics, then everything that runs; nothing runs yet. */
 export async function buildRunning(parts: WorkerParts, hooks: WorkerHooks): Promise<Running> {
-  const { clock, log, settings, store, topology, transport } = parts
-  const topics = await prepareTopics(topology, transport, log)
+  const { clock, log, settings, store, topology } = parts
+  const topics = await prepareTopics(parts)
   const pulse = new Pulse(watchedTasks(topology, topics))
   const budget = new CacheBudget(settings.cacheBytesMax)
   const later: Later = {}
