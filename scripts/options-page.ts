@@ -7,6 +7,7 @@ import { type RetryDecision, retry } from '../src/core/decision.ts'
 import { defaultPartitions } from '../src/core/topology-partitions.ts'
 import { panesMax } from '../src/core/window.ts'
 import { scanRowsMax } from '../src/runtime/queries.ts'
+import { defaultSettings, transactionTimeoutMs } from '../src/runtime/settings.ts'
 import { lockWaitMsMax } from '../src/transport/embedded/database.ts'
 import { createEmbeddedTransport } from '../src/transport/embedded/index.ts'
 import { waitingBytesMax } from '../src/transport/embedded/producer.ts'
@@ -101,12 +102,17 @@ that is wrong in itself throws where it stands, with the mistakes of the environ
 A duration is a number of milliseconds or a text such as \`250ms\`, \`10s\`, \`5m\`, \`1h\`.
 A size is a number of bytes, or in text also \`512KiB\`, \`64MiB\`, \`1GiB\`.`
 
+const transactionSlackMs = transactionTimeoutMs(defaultSettings) - defaultSettings.stallTimeoutMs
+
 const tail = `\`id\` of \`createApp\` has no other place: it names the app, its consumer group and
 its internal topics.
 
 The times must fit each other: \`commitInterval\` < \`commitTimeout\` ≤ \`shutdownTimeout\`,
-\`drainTimeout\` ≤ \`shutdownTimeout\`, \`drainTimeout\` < \`stallTimeout\`. Only what somebody
-wrote can contradict; a default gives way.`
+\`drainTimeout\` ≤ \`shutdownTimeout\`, \`drainTimeout\` < \`stallTimeout\`. On Kafka also
+\`heartbeat\` < \`sessionTimeout\`, and for exactly-once \`commitTimeout\` < the time of a
+transaction, which is \`stallTimeout\` and ${formatDuration(transactionSlackMs)}. Only what
+somebody wrote can contradict; a default gives way. The brokers have limits of their own for
+\`sessionTimeout\` and for transactions: they refuse what is beyond, when the worker starts.`
 
 export const optionsPagePath: string = join(
   import.meta.dirname,

@@ -51,7 +51,7 @@ export const kafkaOptions: readonly OptionSpec[] = [
   {
     path: 'heartbeat',
     kind: { type: 'duration', min: 50, max: day },
-    default: '3s',
+    default: '3s, or a third of `sessionTimeout` where that is shorter',
     doc: 'Kafka: time between two signs of life.'
   },
   {

@@ -132,7 +132,7 @@ export interface RunOptions {
   readonly replicationFactor?: number
   /** Kafka: a worker that is silent for longer has left its group. @default 45s */
   readonly sessionTimeout?: Duration
-  /** Kafka: time between two signs of life. @default 3s */
+  /** Kafka: time between two signs of life. @default 3s, or a third of a shorter session */
   readonly heartbeat?: Duration
   /**
    * Kafka: makes this worker a static member under this name, each worker of the app under one of

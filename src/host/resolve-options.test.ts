@@ -184,6 +184,53 @@ test('times that contradict each other are refused, and say which', () => {
   }
 })
 
+const onKafka = { ...app, broker: 'kafka://localhost:9092' } as const
+
+test('on Kafka a session and a transaction must last long enough, told with all else', () => {
+  const times: Partial<AppOptions> = {
+    sessionTimeout: '5s',
+    stallTimeout: '2s',
+    shutdownTimeout: '1m',
+    commitTimeout: '32s',
+    drainTimeout: '1s'
+  }
+  const environment = { TAILRACE_HEARTBEAT: '5s', TAILRACE_TASK_IDLE: 'long' }
+  const broken = { ...onKafka, ...times, comitInterval: 5 } as AppOptions
+  const text = refused(() => resolveOptions({ app: broken, environment }))
+  assert.match(text, /has 4 problems\n/)
+  const expected = [
+    'TAILRACE_HEARTBEAT: is 5s; expected less than createApp({ sessionTimeout }), which is 5s\n' +
+      '    fix: Lower one, or raise `sessionTimeout`.',
+    'createApp({ commitTimeout }): is 32s; expected less than the time of a transaction, which ' +
+      'is 32s: createApp({ stallTimeout }) and 30s\n    fix: Lower it, or raise `stallTimeout`',
+    'TAILRACE_TASK_IDLE: is "long"; expected a duration',
+    'createApp({ comitInterval }): is 5, and there is no such option'
+  ]
+  for (const line of expected) assert.ok(text.includes(line), `${line}\nnot in\n${text}`)
+
+  // None of it is asked of a log that has neither, nor of a guarantee without transactions.
+  const weaker = { ...onKafka, ...times, guarantee: 'at-least-once', heartbeat: 1_000 } as const
+  resolveOptions({ app: weaker, environment: {} })
+  const embedded = { ...app, ...times, broker: 'embedded:log', heartbeat: '5s' } as const
+  resolveOptions({ app: embedded, environment: {} })
+  const upper = { ...onKafka, heartbeat: '50s', broker: 'KAFKA://localhost:9092' } as const
+  assert.match(
+    refused(() => resolveOptions({ app: upper, environment: {} })),
+    /heartbeat }\): is 50s; expected less than sessionTimeout \(default\), which is 45s/
+  )
+})
+
+test('on Kafka too only what somebody wrote can contradict', () => {
+  for (const short of [
+    { sessionTimeout: '1s' },
+    { stallTimeout: '1s' },
+    { shutdownTimeout: '10m' },
+    { sessionTimeout: '1s', stallTimeout: '1s', shutdownTimeout: '1s' }
+  ] as const) {
+    resolveOptions({ app: { ...onKafka, ...short }, environment: {} })
+  }
+})
+
 test('a default gives way to what somebody wrote', () => {
   const { settings } = resolveOptions({
     app: { ...app, shutdownTimeout: '5s', stallTimeout: '2s' },

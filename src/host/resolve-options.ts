@@ -1,7 +1,8 @@
 // One value for each option: flag before start before environment before code before default.
 import { formatDuration } from '../core/duration.ts'
 import { nameProblem, type Problem, refuseAll } from '../core/problems.ts'
-import { defaultSettings, type WorkerSettings } from '../runtime/settings.ts'
+import { defaultSettings, transactionTimeoutMs, type WorkerSettings } from '../runtime/settings.ts'
+import { groupTimesOf } from '../transport/kafka/group-times.ts'
 import {
   type Environment,
   layerOfEnvironment,
@@ -63,10 +64,12 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
   const chosen = new Choice(layers)
   const settings = settingsOf(chosen)
   const broker = chosen.get<string>('broker') ?? defaultBroker
+  const isKafka = !chosen.has('transport') && /^kafka:/i.test(broker)
   const isProduction = sources.environment['NODE_ENV'] === 'production'
   refuseAll('TAILRACE_CONFIG_INVALID', 'the configuration', [
     ...layers.flatMap((layer) => layer.problems),
     ...timeoutProblems(settings, chosen),
+    ...(isKafka ? kafkaProblems(settings, chosen) : []),
     ...(isProduction ? productionProblems(chosen, sources.environment) : [])
   ])
   return {
@@ -180,6 +183,37 @@ function timeoutProblems(settings: WorkerSettings, chosen: Choice): Problem[] {
       `which is ${formatDuration(b)}`
     return [{ path: chosen.nameOf(shorter), message, fix: `Lower one, or raise \`${longer}\`.` }]
   })
+}
+
+/**
+ * What else must fit where the brokers of Kafka are asked. That a session and a commit fit into a
+ * rebalance needs no check: `rebalanceTimeoutMs` is made of them.
+ */
+function kafkaProblems(settings: WorkerSettings, chosen: Choice): Problem[] {
+  const problems: Problem[] = []
+  const { heartbeatMs, sessionTimeoutMs } = groupTimesOf(kafkaOf(chosen))
+  if (heartbeatMs >= sessionTimeoutMs) {
+    problems.push({
+      path: chosen.nameOf('heartbeat'),
+      message:
+        `is ${formatDuration(heartbeatMs)}; expected less than ` +
+        `${chosen.nameOf('sessionTimeout')}, which is ${formatDuration(sessionTimeoutMs)}`,
+      fix: 'Lower one, or raise `sessionTimeout`.'
+    })
+  }
+  const { commitTimeoutMs, guarantee, stallTimeoutMs } = settings
+  const transactionMs = transactionTimeoutMs(settings)
+  if (guarantee === 'exactly-once' && commitTimeoutMs >= transactionMs) {
+    const slack = formatDuration(transactionMs - stallTimeoutMs)
+    problems.push({
+      path: chosen.nameOf('commitTimeout'),
+      message:
+        `is ${formatDuration(commitTimeoutMs)}; expected less than the time of a transaction, ` +
+        `which is ${formatDuration(transactionMs)}: ${chosen.nameOf('stallTimeout')} and ${slack}`,
+      fix: 'Lower it, or raise `stallTimeout`: the brokers abort what takes longer.'
+    })
+  }
+  return problems
 }
 
 /** What the transport of a worker must keep, known only when it is there. */

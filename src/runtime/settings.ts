@@ -57,3 +57,19 @@ export const defaultSettings: WorkerSettings = {
   stateCleanupMs: 600_000,
   replicationFactor: -1
 }
+
+/** When a stalled event has ended its worker, the log aborts what was open so much later. */
+const transactionSlackMs = 30_000
+
+/** The log aborts a transaction that was not ended for so long. */
+export function transactionTimeoutMs({ stallTimeoutMs }: WorkerSettings): number {
+  return stallTimeoutMs + transactionSlackMs
+}
+
+/** A member joins again when it has learned of it, and after the commit that is under way. */
+export function rebalanceTimeoutMs(
+  { commitTimeoutMs }: WorkerSettings,
+  member: { readonly sessionTimeoutMs: number; readonly heartbeatMs: number }
+): number {
+  return Math.max(member.sessionTimeoutMs, commitTimeoutMs + 2 * member.heartbeatMs)
+}

@@ -21,7 +21,7 @@ import { type PreparedTopics, prepareTopics } from './prepare.ts'
 import { Pulse, type WatchedTask } from './pulse.ts'
 import { Queries } from './queries.ts'
 import { RecordLimits } from './record-limits.ts'
-import type { WorkerSettings } from './settings.ts'
+import { rebalanceTimeoutMs, transactionTimeoutMs, type WorkerSettings } from './settings.ts'
 import { StateCleanup } from './state-cleanup.ts'
 import { lostPosition } from './task-opening.ts'
 import { TaskSet } from './task-set.ts'
@@ -252,7 +252,7 @@ function buildCommits(
     brokerTimeoutMs: settings.brokerTimeoutMs,
     transaction: {
       guarantee: settings.guarantee,
-      transactionTimeoutMs: settings.stallTimeoutMs + transactionSlackMs
+      transactionTimeoutMs: transactionTimeoutMs(settings)
     },
     dispatcher: own.dispatcher,
     intake: own.intake,
@@ -282,7 +282,7 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
     url: common.url,
     transactionalId: transactionalIdOf(common),
     instanceId: common.staticId,
-    rebalanceTimeoutMs: rebalanceTimeoutMs(common)
+    rebalanceTimeoutMs: rebalanceTimeoutMs(common.settings, transport.features)
   }
   const parts: KeeperParts = {
     request,
@@ -307,14 +307,6 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
   return new ThreadKeeper(parts, { door, pulse: common.pulse })
 }
 
-/** When a stalled event has ended its worker, the log aborts what was open so much later. */
-const transactionSlackMs = 30_000
-
 function transactionalIdOf({ instanceId, topology }: WorkerParts): string {
   return `${topology.app}-${instanceId}`
-}
-
-// A member joins again when it has learned of it, and after the commit that is under way.
-function rebalanceTimeoutMs({ settings, transport: { features } }: WorkerParts): number {
-  return Math.max(features.sessionTimeoutMs, settings.commitTimeoutMs + 2 * features.heartbeatMs)
 }

@@ -22,6 +22,7 @@ import { parseBrokerUrl } from './broker-url.ts'
 import { Cluster } from './cluster.ts'
 import { type KafkaCoordinator, kafkaCoordinator } from './coordinator.ts'
 import { KafkaFetcher } from './fetcher.ts'
+import { type GroupTimes, groupTimesOf } from './group-times.ts'
 import type { BrokerAddress } from './metadata.ts'
 import { openProducer } from './producer.ts'
 import { toTailraceError } from './protocol-failure.ts'
@@ -45,7 +46,7 @@ export interface KafkaOptions {
   readonly clock?: Clock
   /** A member that is silent for longer has left its group. @default 45000 */
   readonly sessionTimeoutMs?: number
-  /** @default 3000 */
+  /** @default 3000, or a third of the session where that is shorter */
   readonly heartbeatMs?: number
   /** Where this process is: a replica of there may serve it (KIP-392). @default leaders only */
   readonly rack?: string
@@ -56,13 +57,11 @@ const mebibyte = 1_048_576
 const transactionTimeoutMsDefault = 60_000
 
 /** What another thread needs to open the same; holds secrets, and stays in memory. */
-export interface KafkaPlace {
+export interface KafkaPlace extends GroupTimes {
   readonly brokers: readonly BrokerAddress[]
   readonly shown: string
   readonly credentials: Credentials
   readonly clientId: string
-  readonly sessionTimeoutMs: number
-  readonly heartbeatMs: number
   /** Empty where nobody said it. */
   readonly rack: string
 }
@@ -96,8 +95,7 @@ function placeOf(options: KafkaOptions): KafkaPlace {
     shown: isUsable ? url.shown : '',
     credentials,
     clientId: options.clientId ?? 'tailrace',
-    sessionTimeoutMs: options.sessionTimeoutMs ?? 45_000,
-    heartbeatMs: options.heartbeatMs ?? 3_000,
+    ...groupTimesOf(options),
     rack: options.rack ?? ''
   }
 }
