@@ -96,6 +96,20 @@ async function send(topic: string, count: number): Promise<void> {
   await transport.close()
 }
 
+/** A topic that is not as the app would make it. */
+async function makeOtherwise(name: string): Promise<void> {
+  const transport = createKafkaTransport({ url: cluster.url() })
+  await transport.open()
+  const settings = {
+    cleanupPolicy: 'delete',
+    retentionMs: 3_600_000,
+    timestampType: 'create',
+    extra: {}
+  } as const
+  await transport.admin().create([{ name, partitions: 1, replication: 1, settings }])
+  await transport.close()
+}
+
 const overTls = (): Environment => ({
   TAILRACE_BROKER: cluster.url('saslTls'),
   TAILRACE_TLS_CA: cluster.certificates?.ca ?? ''
@@ -147,6 +161,65 @@ test('a login in the URL', { timeout }, async (t) => {
   worker.child.kill('SIGTERM')
   assert.equal(await worker.ended, 0)
   checkClean(worker.text)
+})
+
+test('the plan of topics: what is missing, what differs, what is refused', {
+  timeout
+}, async (t) => {
+  const { certificates } = cluster
+  const pem = readFileSync(certificates?.clientKey ?? '', 'utf8')
+  const body = pem.split('\n')[1] ?? assert.fail()
+  const lock = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: planted } as const
+  const locked = String(createPrivateKey(pem).export(lock))
+  const lockedBody = locked.split('\n')[1] ?? assert.fail()
+  const logins: Readonly<Record<string, Environment>> = {
+    'a password': {
+      ...overTls(),
+      TAILRACE_SASL_USERNAME: 'alice',
+      TAILRACE_SASL_PASSWORD: planted,
+      TAILRACE_SASL_MECHANISM: 'scram-sha-512'
+    },
+    'a password in the URL': { TAILRACE_BROKER: inUrl('sasl') },
+    'a key and its password': {
+      TAILRACE_BROKER: cluster.url('tls'),
+      TAILRACE_TLS_CA: certificates?.ca ?? '',
+      TAILRACE_TLS_CERT: certificates?.client ?? '',
+      TAILRACE_TLS_KEY: locked,
+      TAILRACE_TLS_KEY_PASSWORD: planted
+    }
+  }
+  const secrets = [planted, body, lockedBody]
+  for (const [what, login] of Object.entries(logins)) {
+    const id = ownName('secured')
+    await makeOtherwise(`${id}-in`)
+    const answers = [
+      ['topics', '--plan'],
+      ['topics', '--plan', '--json'],
+      ['topics', '--json']
+    ]
+    const all = answers.map((args) => tailrace(t, args, { ...login, SECURED_APP: id }))
+    for (const said of all) {
+      assert.equal(await said.ended, 0, `${what}: ${said.text}`)
+      // It is the plan, and not an error that would be clean as well.
+      assert.match(said.text, /differs/, what)
+      assert.match(said.text, /would be created|"state":"missing"/, what)
+      checkClean(said.text, secrets)
+    }
+  }
+  const refusals: readonly Environment[] = [
+    { ...overTls(), TAILRACE_SASL_USERNAME: 'admin', TAILRACE_SASL_PASSWORD: planted },
+    { TAILRACE_BROKER: inUrl('sasl', `${planted}/%`) },
+    { ...logins['a key and its password'], TAILRACE_TLS_CERT: locked },
+    { TAILRACE_BROKER: `kafka://alice:${planted}@127.0.0.1:1` }
+  ]
+  const all = refusals.flatMap((environment) =>
+    [[], ['--json']].map((format) => tailrace(t, ['topics', '--plan', ...format], environment))
+  )
+  for (const said of all) {
+    assert.ok([1, 64].includes(await said.ended), said.text)
+    assert.match(said.text, /TAILRACE_[A-Z_]+/)
+    checkClean(said.text, secrets)
+  }
 })
 
 test('whatever a start is refused for', { timeout }, async (t) => {
