@@ -2,6 +2,7 @@
 
 /** Every label, with what has happened by then. */
 export const failpoints = {
+  'keeper.starting': 'the worker has its connections, and its keeper has none',
   'fetch.received': 'records were fetched and none of them was looked at',
   'event.open': 'an event was decoded and its agent is about to run',
   'event.finished-in-commit': 'a record finished between the freezing of a commit and its end',

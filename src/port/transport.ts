@@ -358,7 +358,10 @@ export interface Coordinator {
 
 /** How a thread of the same process opens its own connection to the same log. */
 export interface ThreadDoor {
-  /** URL of a module that exports `open(argument: string): Promise<Transport>`. */
+  /**
+   * URL of a module that exports `open(argument: string): Promise<Transport>`; called again when it
+   * rejects with TAILRACE_TRANSPORT_UNAVAILABLE.
+   */
   readonly module: string
   readonly argument: string
 }

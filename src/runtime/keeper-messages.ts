@@ -12,11 +12,17 @@ export interface KeeperStart {
   readonly tasks: readonly WatchedTask[]
 }
 
-export type ToKeeper =
-  | { readonly kind: 'release'; readonly id: number; readonly tasks: readonly string[] }
-  | { readonly kind: 'leave' }
+export interface ReleaseMessage {
+  readonly kind: 'release'
+  readonly id: number
+  readonly tasks: readonly string[]
+}
+
+export type ToKeeper = ReleaseMessage | { readonly kind: 'leave' }
 
 export type FromKeeper =
+  /** The log is reached, and the group not yet. */
+  | { readonly kind: 'connected' }
   | { readonly kind: 'joined' }
   | { readonly kind: 'answer'; readonly answer: BeatAnswer; readonly membership: number }
   | { readonly kind: 'released'; readonly id: number }

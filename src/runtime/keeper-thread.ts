@@ -1,11 +1,18 @@
 // The keeper thread: membership and stall watch, on a connection of its own. It must not depend on
 // anything the worker's loop does, because its work begins when that loop is blocked.
 import { parentPort, workerData } from 'node:worker_threads'
-import { messageOf, TailraceError } from '../core/errors.ts'
+import { hasCode, messageOf, TailraceError } from '../core/errors.ts'
+import { pause } from '../port/clock.ts'
 import type { Transport } from '../port/transport.ts'
 import { CommitLease } from './commit-lease.ts'
 import { KeeperLoop } from './keeper-loop.ts'
-import type { FromKeeper, KeeperStart, ToKeeper, ToldError } from './keeper-messages.ts'
+import type {
+  FromKeeper,
+  KeeperStart,
+  ReleaseMessage,
+  ToKeeper,
+  ToldError
+} from './keeper-messages.ts'
 import { Pulse } from './pulse.ts'
 import { quietWarnings } from './quiet-warnings.ts'
 import { realClock } from './real-clock.ts'
@@ -17,38 +24,87 @@ function say(message: FromKeeper): void {
   parentPort?.postMessage(message)
 }
 
+interface Connection {
+  readonly transport: Transport
+  readonly loop: KeeperLoop
+}
+
+const leaving = new AbortController()
+let connection: Connection | undefined
+
 async function main(): Promise<void> {
   quietWarnings()
-  const opened: unknown = await import(door.module)
-  const transport = await openDoor(opened)
-  const loop = new KeeperLoop({
-    coordinator: await transport.coordinator(),
-    clock: realClock,
-    request,
-    lease: new CommitLease(realClock, lease),
-    leaseMsMax,
-    onAnswer: (answer, membership) => say({ kind: 'answer', answer, membership }),
-    onError: (error) => say({ kind: 'error', error: toldOf(error), isFatal: false }),
-    onRefused: fail
-  })
   const pulse = new Pulse(tasks, shared)
   const endWatch = watchLoop(pulse, realClock, (silentMs) => void endBlocked(pulse, silentMs))
-  const leave = async (): Promise<void> => {
-    endWatch()
-    await loop.leave()
-    await transport.close()
-    say({ kind: 'left' })
-    parentPort?.close()
-  }
   parentPort?.on('message', (message: ToKeeper) => {
-    const work =
-      message.kind === 'leave'
-        ? leave()
-        : loop.release(message.tasks).then(() => say({ kind: 'released', id: message.id }))
+    if (message.kind === 'leave') endWatch()
+    const work = message.kind === 'leave' ? leave() : release(message)
     work.catch(fail)
   })
-  await loop.start()
+  const connected = await connect()
+  if (connected === undefined) return
+  connection = connected
+  await connected.loop.start()
   say({ kind: 'joined' })
+}
+
+/** Between two tries to connect. */
+const againMs = { first: 100, max: 1_000 }
+
+/**
+ * A log that is away is tried again: the worker's own connection has shown that its address is
+ * right. The worker counts for how long, and ends when that is too long.
+ */
+async function connect(): Promise<Connection | undefined> {
+  const { signal } = leaving
+  for (let delayMs = againMs.first; !signal.aborted; delayMs *= 2) {
+    try {
+      const connected = await openConnection()
+      say({ kind: 'connected' })
+      return connected
+    } catch (error) {
+      if (!hasCode(error, 'TAILRACE_TRANSPORT_UNAVAILABLE')) throw error
+      say({ kind: 'error', error: toldOf(error), isFatal: false })
+    }
+    await pause(realClock, Math.min(delayMs, againMs.max), signal)
+  }
+  return undefined
+}
+
+async function openConnection(): Promise<Connection> {
+  const opened: unknown = await import(door.module)
+  const transport = await openDoor(opened)
+  try {
+    const loop = new KeeperLoop({
+      coordinator: await transport.coordinator(),
+      clock: realClock,
+      request,
+      lease: new CommitLease(realClock, lease),
+      leaseMsMax,
+      onAnswer: (answer, membership) => say({ kind: 'answer', answer, membership }),
+      onError: (error) => say({ kind: 'error', error: toldOf(error), isFatal: false }),
+      onRefused: fail
+    })
+    return { transport, loop }
+  } catch (error) {
+    await transport.close()
+    throw error
+  }
+}
+
+async function leave(): Promise<void> {
+  leaving.abort()
+  // Nothing was joined; what is still being opened would hold up the end of the worker.
+  if (connection === undefined) process.exit()
+  await connection.loop.leave()
+  await connection.transport.close()
+  say({ kind: 'left' })
+  parentPort?.close()
+}
+
+async function release({ id, tasks: released }: ReleaseMessage): Promise<void> {
+  await connection?.loop.release(released)
+  say({ kind: 'released', id })
 }
 
 async function openDoor(opened: unknown): Promise<Transport> {

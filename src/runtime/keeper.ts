@@ -21,7 +21,9 @@ export interface KeeperParts {
   /** How long a commit may hold up a join of the group. */
   readonly leaseMsMax: number
   readonly onAnswer: (answer: BeatAnswer) => void
-  /** A beat failed; it is tried again. */
+  /** A connection to the log is there, and nothing was asked yet. */
+  readonly onConnected: () => void
+  /** A beat failed, or no connection came about; it is tried again. */
   readonly onError: (error: unknown) => void
   /** The keeper itself is gone: without it the worker must not go on. */
   readonly onDeath: (error: unknown) => void
@@ -82,7 +84,9 @@ export class ThreadKeeper implements Keeper {
     this.#thread = thread
     return new Promise((resolve, reject) => {
       const died = (error: unknown): void => {
-        reject(error)
+        // Whoever leaves before the member has joined waits for this, and nothing has failed.
+        if (this.#isLeaving) resolve()
+        else reject(error)
         this.#died(error)
       }
       thread.on('message', (message: FromKeeper) => {
@@ -103,6 +107,9 @@ export class ThreadKeeper implements Keeper {
       case 'released':
         this.#waiting.get(message.id)?.()
         this.#waiting.delete(message.id)
+        return
+      case 'connected':
+        this.#parts.onConnected()
         return
       case 'error':
         if (message.isFatal) died(errorOf(message.error))

@@ -284,21 +284,24 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
     instanceId: common.staticId,
     rebalanceTimeoutMs: rebalanceTimeoutMs(common.settings, transport.features)
   }
+  const answered = (): void => {
+    const awayMs = common.brokerWatch.answered()
+    if (awayMs === undefined) return
+    log.info({ awayMs }, `the broker answers again, after ${formatDuration(awayMs)}`)
+  }
   const parts: KeeperParts = {
     request,
     lease: common.lease,
     leaseMsMax: common.settings.commitTimeoutMs,
     onAnswer: (answer) => {
-      const awayMs = common.brokerWatch.answered()
-      if (awayMs !== undefined) {
-        log.info({ awayMs }, `the broker answers again, after ${formatDuration(awayMs)}`)
-      }
+      answered()
       tasks.apply(answer)
       common.onAnswer()
     },
+    onConnected: answered,
     onError: (error) => {
       if (!common.brokerWatch.failed(error)) return
-      log.warn({ err: error }, `a heartbeat failed: ${messageOf(error)}`)
+      log.warn({ err: error }, `the group cannot be asked: ${messageOf(error)}`)
     },
     onDeath: common.onFatal
   }

@@ -11,6 +11,7 @@ import type {
 } from '../core/engine.ts'
 import { messageOf, TailraceError } from '../core/errors.ts'
 import { type Cancel, pause } from '../port/clock.ts'
+import { failpoint } from '../port/failpoint.ts'
 import type { OwnedTask } from '../port/transport.ts'
 import { Background } from './background.ts'
 import { BrokerWatch } from './broker-watch.ts'
@@ -95,8 +96,10 @@ export class WorkerRuntime implements Engine {
       await running.cleanup.start()
       await running.commits.start()
       running.intake.start()
-      await running.keeper.start()
+      // From here on a log that is away is waited out, and for how long is what the tick sees.
       this.#tick(running)
+      failpoint('keeper.starting')
+      await running.keeper.start()
       running.pulse.watch(this.#parts.settings.stallTimeoutMs)
       await this.#firstAnswer()
       await running.tasks.settled()
@@ -250,8 +253,11 @@ export class WorkerRuntime implements Engine {
 
   status(): WorkerStatus {
     const tasks = this.#running?.tasks.tasks ?? []
-    const reason =
-      unreadyReason(this.#state, this.#running?.tasks ?? noTasks) ?? this.#brokerWatch.reason
+    const ownReason = unreadyReason(this.#state, this.#running?.tasks ?? noTasks)
+    const isJoining = this.#state === 'starting' && this.#running?.tasks.hasAnswer !== true
+    const reason = isJoining
+      ? (this.#brokerWatch.reason ?? ownReason)
+      : (ownReason ?? this.#brokerWatch.reason)
     return {
       state: this.#state,
       isReady: reason === undefined,

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePorts } from '../../scripts/kafka/ports.ts'
 import type { SceneWorker } from '../process/run.ts'
 import type { WorkerProcess } from '../process/worker-process.ts'
-import { ownScene, underLoad, until } from './harmed-scene.ts'
+import { type OwnScene, ownScene, underLoad, until } from './harmed-scene.ts'
 
 const timeout = 300_000
 const withPages: SceneWorker = { env: { TAILRACE_WEB: 'true', TAILRACE_WEB_PORT: '0' } }
@@ -103,6 +104,68 @@ test('a broker that is not there at the start', { timeout }, async (t) => {
   await worker.ends({ code: 1 })
   assert.match(worker.text, new RegExp(`127\\.0\\.0\\.1:${broker.proxy.ports[0]}`))
   assert.match(worker.text, /TAILRACE_TRANSPORT_UNAVAILABLE/)
+})
+
+/** Asleep with its own connections open and none of its keeper; then the broker is killed. */
+async function betweenConnections(
+  { broker, scene }: OwnScene,
+  env: Readonly<Record<string, string>> = {}
+): Promise<WorkerProcess> {
+  const worker = scene.worker({ failpoint: 'keeper.starting:1:stop', env })
+  await until(() => worker.isAsleep, 'the worker to be between its connections')
+  await broker.cluster.node().kill()
+  worker.signal('SIGCONT')
+  return worker
+}
+
+test('a broker that dies between the connections of a start is waited for', {
+  timeout
+}, async (t) => {
+  const own = await ownScene(t)
+  const { broker, scene } = own
+  await scene.send(300)
+  const [port] = await freePorts(1)
+  const worker = await betweenConnections(own, {
+    TAILRACE_WEB: 'true',
+    TAILRACE_WEB_PORT: `${port}`
+  })
+  await worker.line(/WARN.*the group cannot be asked/)
+  const refused = await fetch(`http://127.0.0.1:${port}/ready`)
+  assert.equal(refused.status, 503)
+  assert.match(await refused.text(), /the broker has not answered for/)
+  await broker.cluster.node().start()
+  await worker.started()
+  await scene.settled()
+  await worker.stop()
+  await scene.verify()
+})
+
+test('between the connections of a start, too, it is waited for no longer than brokerTimeout', {
+  timeout
+}, async (t) => {
+  const own = await ownScene(t)
+  await own.scene.send(300)
+  const begunMs = performance.now()
+  const worker = await betweenConnections(own, { TAILRACE_BROKER_TIMEOUT: '4s' })
+  await worker.ends({ code: 1 })
+  t.diagnostic(`ended after ${Math.round(performance.now() - begunMs)} ms`)
+  assert.match(worker.text, /the broker has not answered for brokerTimeout \(4s\)/)
+  await own.broker.cluster.node().start()
+  await own.scene.finish()
+})
+
+test('a start that waits for its broker can be stopped', { timeout }, async (t) => {
+  const own = await ownScene(t)
+  const worker = await betweenConnections(own)
+  await worker.line(/WARN.*the group cannot be asked/)
+  const begunMs = performance.now()
+  worker.signal('SIGTERM')
+  await worker.ends({ code: 0 })
+  t.diagnostic(`stopped after ${Math.round(performance.now() - begunMs)} ms`)
+  assert.doesNotMatch(worker.text, /the keeper thread ended/)
+  await own.broker.cluster.node().start()
+  await own.scene.send(100)
+  await own.scene.finish()
 })
 
 test('three brokers, killed and restarted one after the other', { timeout }, async (t) => {
