@@ -4,9 +4,10 @@ import assert from 'node:assert/strict'
 import type { TaskSpec } from '../core/task-spec.ts'
 import type { TaskCommit } from '../port/transport.ts'
 import { GroupMember, joinGroup, settleGroup } from './group-member.ts'
+import { ownedTask } from './owned-task.ts'
 import type { Case } from './suite.ts'
 import type { TransportScene } from './transport-scene.ts'
-import { fencedOf, rejectsWith, taskOf } from './transport-scene.ts'
+import { fencedOf, nextChunk, recordsOf, rejectsWith, taskOf } from './transport-scene.ts'
 
 export const groupCases: readonly Case<TransportScene>[] = [
   {
@@ -323,6 +324,28 @@ export const groupCases: readonly Case<TransportScene>[] = [
         await settleGroup(members)
         assertShares(members, tasks)
       }
+    }
+  },
+  {
+    title: 'an offset may be committed with the leader epoch of its chunk, and is gone on from',
+    async run(scene) {
+      const { commit, source } = await ownedTask(scene)
+      await scene.sendApart(source, 'read', 'next')
+      const fetcher = await scene.transport.fetcher()
+      fetcher.add([{ ...source, offset: 0 }])
+      const { leaderEpoch } = await nextChunk(fetcher, source)
+      const offsets = [{ ...source, offset: 1, metadata: '', leaderEpoch }]
+      assert.deepEqual(await commitFenced(scene, { ...commit(1), offsets }), [])
+      const admin = scene.transport.admin()
+      const [found] = await admin.committed(scene.named('group'), [source])
+      assert.ok(found !== undefined)
+      // A log whose leaders never change need not keep it.
+      if (found.leaderEpoch !== undefined) assert.equal(found.leaderEpoch, leaderEpoch)
+      fetcher.add([found])
+      const chunk = await nextChunk(fetcher, source)
+      assert.equal(chunk.outOfRange, undefined)
+      assert.equal(recordsOf(chunk, found.offset)[0]?.value, 'next')
+      await fetcher.close()
     }
   }
 ]

@@ -1,5 +1,4 @@
 // The contract of a log: the only door to topics, groups and transactions.
-//
 // Offsets are safe integers here; the Kafka boundary checks that. Record batches are Kafka's
 // record batch v2 on every transport, so one encoder, parser and checksum serve all of them.
 
@@ -73,6 +72,8 @@ export interface CommittedOffset extends TopicPartition {
   /** The next offset to read. */
   readonly offset: number
   readonly metadata: string
+  /** What the chunk said that holds the record before it, or ends there. @default not known */
+  readonly leaderEpoch?: number | undefined
 }
 
 /** What it takes to lose a record, of the least safe of some topics. */
@@ -227,6 +228,8 @@ export interface TransactionalProducer {
 /** Where to read on in a partition. */
 export interface FetchPosition extends TopicPartition {
   readonly offset: number
+  /** Of the chunk that it is from: tells a log that was cut below it since, and has grown again. */
+  readonly leaderEpoch?: number | undefined
 }
 
 /** What one fetch got of one partition. */
@@ -237,6 +240,8 @@ export interface FetchedChunk extends TopicPartition {
   readonly nextOffset: number
   /** Readable end of the partition when this was fetched: lag is `end - nextOffset`. */
   readonly end: number
+  /** Of the last record before `nextOffset`, where leaders change and may cut what they lead. */
+  readonly leaderEpoch?: number | undefined
   /**
    * Set when the position is no longer, or not yet, in the log, or in one made anew under the
    * topic's name: no bytes, and no progress. Said once; nothing more comes until it is sought.
@@ -356,12 +361,9 @@ export interface Coordinator {
   close(): Promise<void>
 }
 
-/** How a thread of the same process opens its own connection to the same log. */
+/** How a thread of the process opens a connection of its own; once more while it is unavailable. */
 export interface ThreadDoor {
-  /**
-   * URL of a module that exports `open(argument: string): Promise<Transport>`; called again when it
-   * rejects with TAILRACE_TRANSPORT_UNAVAILABLE.
-   */
+  /** URL of a module that exports `open(argument: string): Promise<Transport>`. */
   readonly module: string
   readonly argument: string
 }
@@ -380,9 +382,7 @@ export interface TransportFeatures {
   readonly replicationDefault?: number
 }
 
-/**
- * A connection to a log. `transportConformance` of `tailrace/testing/conformance` tries one out.
- */
+/** A connection to a log; `transportConformance` of `tailrace/testing/conformance` tries it. */
 export interface Transport {
   /** Short name for reports: `memory`, `embedded`, `kafka`. */
   readonly name: string

@@ -96,7 +96,8 @@ function cutOf(task: OpenTask): Cut {
       topic: queue.topic,
       partition: queue.partition,
       offset: queue.position,
-      metadata: metadataOf(queue.streamTime)
+      metadata: metadataOf(queue.streamTime),
+      leaderEpoch: queue.leaderEpoch
     })),
     rows: task.shards.map((shard) => ({ shard, block: shard.freeze() }))
   }

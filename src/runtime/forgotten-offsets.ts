@@ -60,6 +60,5 @@ async function goOn(queue: PartitionQueue, parts: OpeningParts): Promise<void> {
   const isLatest = parts.settings.onOffsetLost === 'latest'
   const position = isLatest ? range.end : range.start
   if (isLatest) parts.host.counters.lostRecords += range.end - range.start
-  queue.position = position
-  queue.fetchPosition = position
+  queue.beginAt(position)
 }

@@ -76,7 +76,7 @@ test('what an earlier opening of a task asked for is not taken for the next one'
   intake.add(after.task)
   await fetcher.answer([chunk(10)])
   assert.equal(after.queue.peek(), false)
-  assert.deepEqual(fetcher.added.at(-1), { ...at, offset: 0 }, 'asked for anew')
+  assert.equal(fetcher.added.at(-1)?.offset, 0, 'asked for anew')
   await fetcher.answer([chunk(0)])
   assert.equal(after.queue.peek(), true)
   assert.equal(after.queue.cursor.offset, 0)

@@ -57,8 +57,8 @@ export class Intake {
   // Added anew, not sought: an empty partition must answer once more.
   #fetchFrom(queue: PartitionQueue): void {
     const { fetcher } = this.#parts
-    const { fetchPosition: offset, partition, topic } = queue
-    fetcher.add([{ topic, partition, offset }])
+    const { fetchEpoch: leaderEpoch, fetchPosition: offset, partition, topic } = queue
+    fetcher.add([{ topic, partition, offset, leaderEpoch }])
     if (queue.isPaused) fetcher.pause(queue)
   }
 

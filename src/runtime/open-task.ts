@@ -1,6 +1,6 @@
 // A task as the worker holds it: what runs, its shards, what it owns, and how far it is committed.
 import type { SubTopology } from '../core/topology.ts'
-import type { OwnedTask, TopicPartition } from '../port/transport.ts'
+import type { CommittedOffset, OwnedTask } from '../port/transport.ts'
 import type { RowBlock } from './row-block.ts'
 import type { Shard } from './shard.ts'
 import type { RestoreProgress } from './recovery.ts'
@@ -26,7 +26,7 @@ export interface OpenTask {
 export interface Cut {
   readonly task: OpenTask
   readonly streamTime: number
-  readonly offsets: readonly (TopicPartition & { offset: number; metadata: string })[]
+  readonly offsets: readonly CommittedOffset[]
   readonly rows: readonly { readonly shard: Shard; readonly block: RowBlock }[]
 }
 

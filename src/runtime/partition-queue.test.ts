@@ -57,3 +57,23 @@ test('a jump takes place once what was fetched before is finished', () => {
   assert.equal(queue.peek(), false)
   assert.equal(queue.position, 0)
 })
+
+test('a position has the leader epoch of its chunk, and the next fetch that of the last', () => {
+  const queue = new PartitionQueue(at, 0)
+  queue.beginAt(5, 1)
+  assert.deepEqual([queue.leaderEpoch, queue.fetchEpoch], [1, 1])
+  queue.push({ ...chunk(5, 2), leaderEpoch: 2 })
+  queue.push({ ...chunk(7, 1), leaderEpoch: 3 })
+  assert.deepEqual([queue.leaderEpoch, queue.fetchEpoch], [1, 3], 'nothing was handed out')
+  const epochs: unknown[] = []
+  while (queue.peek()) {
+    queue.finish()
+    epochs.push(queue.leaderEpoch)
+  }
+  assert.deepEqual(epochs, [2, 2, 3])
+  // Markers, which nobody is given.
+  queue.push({ ...at, bytes: Buffer.alloc(0), nextOffset: 9, end: 100, leaderEpoch: 4 })
+  assert.deepEqual([queue.position, queue.leaderEpoch], [9, 4])
+  queue.jumpTo(0)
+  assert.deepEqual([queue.leaderEpoch, queue.fetchEpoch], [undefined, undefined])
+})

@@ -10,8 +10,15 @@ export class PartitionQueue implements TopicPartition {
   readonly cursor: BatchCursor = new BatchCursor()
   /** The next offset to hand out: everything below is finished or being worked on. */
   position: number
+  /**
+   * Leader epoch for `position`: of the chunk it is in. That may be above the one of the record
+   * before it, and tells of the same cuts: a later leader made them.
+   */
+  leaderEpoch: number | undefined
   /** Where fetching goes on. */
   fetchPosition: number
+  /** Leader epoch for `fetchPosition`. */
+  fetchEpoch: number | undefined
   /** Readable end of the partition as last seen. */
   end: number
   /** Highest event time handed out and finished. */
@@ -36,13 +43,23 @@ export class PartitionQueue implements TopicPartition {
     this.end = position
   }
 
+  /** Goes on from here, before anything was fetched. */
+  beginAt(position: number, leaderEpoch?: number): void {
+    this.position = position
+    this.leaderEpoch = leaderEpoch
+    this.fetchPosition = position
+    this.fetchEpoch = leaderEpoch
+  }
+
   push(chunk: FetchedChunk): void {
     this.isAnswered = true
     this.end = chunk.end
+    this.fetchEpoch = chunk.leaderEpoch
     if (chunk.bytes.length === 0) {
       this.fetchPosition = Math.max(this.fetchPosition, chunk.nextOffset)
       if (this.#chunks.length === 0 && !this.#isLoaded) {
         this.position = Math.max(this.position, this.fetchPosition)
+        this.leaderEpoch = this.fetchEpoch
       }
       return
     }
@@ -56,6 +73,7 @@ export class PartitionQueue implements TopicPartition {
   /** Fetching goes on at `offset`, forward or back; what was fetched before is handed out first. */
   jumpTo(offset: number): void {
     this.fetchPosition = offset
+    this.fetchEpoch = undefined
     this.#jump = offset
     this.#land()
   }
@@ -63,6 +81,7 @@ export class PartitionQueue implements TopicPartition {
   #land(): void {
     if (this.#jump === undefined || this.#chunks.length > 0 || this.#isLoaded) return
     this.position = this.#jump
+    this.leaderEpoch = undefined
     this.#jump = undefined
   }
 
@@ -92,6 +111,7 @@ export class PartitionQueue implements TopicPartition {
       }
       if (!this.#isInChunk) {
         this.position = this.#begins.get(chunk) ?? this.position
+        this.leaderEpoch = chunk.leaderEpoch
         this.cursor.reset(chunk.bytes, this.position)
         this.#isInChunk = true
       }

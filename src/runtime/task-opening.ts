@@ -165,8 +165,8 @@ export async function positionTask(
     const range = ranges.find((one) => one.topic === queue.topic)
     invariant(range !== undefined, `the log does not know "${queue.topic}"`)
     const position = positionOf(found, range, parts)
-    queue.position = position
-    queue.fetchPosition = position
+    // Another position than the committed one has nothing to do with the record before that.
+    queue.beginAt(position, position === found?.offset ? found.leaderEpoch : undefined)
     queue.end = Math.max(position, range.end)
     if (found !== undefined) {
       task.committed.set(queue.topic, found.offset)
@@ -201,8 +201,11 @@ export function lostPosition(
   const { onOffsetLost } = parts.settings
   const lost = Math.max(0, range.start - wanted)
   const where = `"${range.topic}" partition ${range.partition}`
+  // A log that was cut and has grown again holds the offset, and another record at it.
+  const isInside = wanted >= range.start && wanted <= range.end
   const what =
-    `offset ${wanted} of ${where} is not in the log, which holds ${range.start} to ${range.end}: ` +
+    `offset ${wanted} of ${where} is ${isInside ? 'no longer what it was' : 'not'} in the log, ` +
+    `which holds ${range.start} to ${range.end}: ` +
     (lost > 0 ? `${lost} records were deleted unread` : 'the log was cut or made anew')
   if (onOffsetLost === 'stop') {
     throw new TailraceError('TAILRACE_TRANSPORT_OUT_OF_RANGE', what, {

@@ -37,7 +37,7 @@ function recordOf(topic: string, value: string): OutgoingRecord {
 }
 
 function commitOf(group: string, topic: string, offset: number): TaskCommit {
-  const offsets = [{ topic, partition: 0, offset, metadata: `at ${offset}` }]
+  const offsets = [{ topic, partition: 0, offset, metadata: `at ${offset}`, leaderEpoch: 3 }]
   return { group, task: 'task', memberId: 'member', epoch: 0, offsets }
 }
 
@@ -59,7 +59,7 @@ test('what is appended is seen before the end, offsets only after it', { timeout
   assert.deepEqual(ends, [{ topic, partition: 0, end: 1, leaderEpoch: 0 }])
   assert.deepEqual(fenced, [])
   const committed = await session.admin.committed(group, [at])
-  assert.deepEqual(committed, [{ ...at, offset: 5, metadata: 'at 5' }])
+  assert.deepEqual(committed, [{ ...at, offset: 5, metadata: 'at 5', leaderEpoch: 3 }])
 })
 
 test('a member that the group does not know is fenced', { timeout }, async () => {

@@ -31,11 +31,18 @@ export async function withFetcher<T>(
   }
 }
 
+export interface WriteOptions {
+  readonly values: readonly string[]
+  readonly batch?: number
+  /** Of all of them. @default none */
+  readonly key?: string | null
+}
+
 /** Writes values in batches of `batch`, each acknowledged before the next. */
 export async function write(
   { cluster }: Pick<Session, 'cluster'>,
   at: TopicPartition,
-  { values, batch = 1 }: { readonly values: readonly string[]; readonly batch?: number }
+  { values, batch = 1, key = null }: WriteOptions
 ): Promise<void> {
   const producer = await openProducer({ cluster, clock: realClock })
   try {
@@ -45,7 +52,7 @@ export async function write(
         return producer.send({
           topic,
           partition,
-          key: null,
+          key: key === null ? null : Buffer.from(key),
           value: Buffer.from(value),
           timestamp: 1
         })

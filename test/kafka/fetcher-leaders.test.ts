@@ -5,6 +5,7 @@ import { appendFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { hasCode } from '../../src/core/errors.ts'
 import { resolveOptions } from '../../src/host/resolve-options.ts'
 import { Transports } from '../../src/host/transports.ts'
 import type { FetchedChunk, Fetcher, TopicPartition } from '../../src/port/transport.ts'
@@ -12,6 +13,7 @@ import { realClock } from '../../src/runtime/real-clock.ts'
 import { type KafkaCluster } from '../../scripts/kafka/cluster.ts'
 import { ownBroker } from './broker.ts'
 import { limits, readTo, valuesOf, withFetcher, write } from './fetch-checks.ts'
+import { countingApp, KafkaLog } from './kafka-log.ts'
 import { Session } from './session.ts'
 
 const timeout = 300_000
@@ -65,11 +67,18 @@ async function until(at: TopicPartition, holds: (now: Replicas) => boolean): Pro
   }
 }
 
+interface TopicOptions {
+  readonly extra?: Record<string, string>
+  readonly replication: number
+  /** The title is the name, and not the beginning of one. */
+  readonly isNamed?: boolean
+}
+
 async function topicOf(
   title: string,
-  { extra = {}, replication }: { extra?: Record<string, string>; replication: number }
+  { extra = {}, isNamed = false, replication }: TopicOptions
 ): Promise<TopicPartition> {
-  const name = `${title}-${Math.random().toString(36).slice(2)}`
+  const name = isNamed ? title : `${title}-${Math.random().toString(36).slice(2)}`
   const settings = {
     cleanupPolicy: 'delete',
     retentionMs: -1,
@@ -82,6 +91,11 @@ async function topicOf(
 
 function namesOf(from: number, to: number, word = 'record'): string[] {
   return Array.from({ length: to - from }, (_, i) => `${word} ${from + i}`)
+}
+
+/** Numbers, as the app that counts reads them. */
+function valuesTo(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${i}`)
 }
 
 /** As `fetch`, but brokers may be said to be gone for longer on a slow machine. */
@@ -161,6 +175,41 @@ test('a log that was cut below the position is out of range, though it has grown
       await killed.start()
     }
   })
+})
+
+test('a log that was cut below the committed offset while no worker ran is noticed', {
+  timeout
+}, async (t) => {
+  const log = await KafkaLog.open(t, cluster.url())
+  const extra = { 'unclean.leader.election.enable': 'true' }
+  const at = { topic: log.name('in'), partition: 0 }
+  await topicOf(at.topic, { replication: 2, extra, isNamed: true })
+  const { leader, replicas } = await until(at, ({ inSync }) => inSync.length === 2)
+  const behind = replicas.find((id) => id !== leader) ?? assert.fail()
+  const worker = await log.start(countingApp(log))
+  await write(session, at, { key: 'key', values: valuesTo(5) })
+  await log.settled(worker, at.topic)
+  await cluster.node(behind).kill()
+  await until(at, ({ inSync }) => inSync.length === 1)
+  await write(session, at, { key: 'key', values: valuesTo(5) })
+  await log.settled(worker, at.topic)
+  await worker.stop()
+  const [committed] = await session.admin.committed(log.id, [at])
+  const [{ leaderEpoch } = assert.fail()] = await session.admin.ranges([at])
+  assert.deepEqual([committed?.offset, committed?.leaderEpoch], [10, leaderEpoch])
+  const killed = cluster.node(leader)
+  await killed.kill()
+  try {
+    await cluster.node(behind).start()
+    await until(at, (now) => now.leader === behind)
+    await write(session, at, { key: 'key', values: valuesTo(20) })
+    // By its offset alone, 10 of 25 looks as if five had been added and none been lost.
+    const error = await log.endOf(countingApp(log))
+    assert.ok(hasCode(error, 'TAILRACE_TRANSPORT_OUT_OF_RANGE'), String(error))
+    assert.match(error.message, /offset 10 of ".*-in" partition 0 is no longer .* the log was cut/)
+  } finally {
+    await killed.start()
+  }
 })
 
 /** Has a replica on the near broker, and its leader on another. */

@@ -26,10 +26,13 @@ export async function committedOffsets(
     const [found] = answer.groups
     throwIf(found?.errorCode ?? 0, what)
     return (found?.topics ?? []).flatMap(({ name: topic, partitions: ofTopic }) =>
-      ofTopic.flatMap(({ partitionIndex: partition, committedOffset, metadata, errorCode }) => {
-        throwIf(errorCode, what)
-        const offset = Number(committedOffset)
-        return offset < 0 ? [] : [{ topic, partition, offset, metadata: metadata ?? '' }]
+      ofTopic.flatMap(({ partitionIndex: partition, ...one }) => {
+        throwIf(one.errorCode, what)
+        const offset = Number(one.committedOffset)
+        if (offset < 0) return []
+        const epoch = one.committedLeaderEpoch
+        const known = epoch < 0 ? {} : { leaderEpoch: epoch }
+        return [{ topic, partition, offset, metadata: one.metadata ?? '', ...known }]
       })
     )
   }

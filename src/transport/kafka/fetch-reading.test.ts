@@ -100,6 +100,36 @@ test('a log cut below the position is out of range, one that goes on is not', ()
   }
 })
 
+test('a position that was committed under another leader is checked at once', () => {
+  const from = { topic: 't', partition: 3, offset: 2, leaderEpoch: 4 }
+  const one = new Reading(from)
+  one.follow(leader)
+  assert.equal(one.lastFetchedEpoch, 4)
+  assert.equal(one.take(answer({ divergesAt: 1 }), context), 'range')
+  const kept = new Reading(from)
+  kept.follow(leader)
+  kept.take(answer({ records: records(2, 1) }), context)
+  assert.equal(kept.lastFetchedEpoch, -1)
+  const sought = reading()
+  sought.follow(leader)
+  sought.seek({ offset: 2, leaderEpoch: 4 })
+  assert.equal(sought.lastFetchedEpoch, 4)
+})
+
+test('a chunk says the leader epoch of its last record, or what its position came with', () => {
+  const one = new Reading({ topic: 't', partition: 3, offset: 5, leaderEpoch: 2 })
+  one.take(answer({ records: records(5, 1).subarray(0, 40) }), context)
+  assert.equal(one.handOut(1_000), undefined)
+  one.take(answer({ records: records(5, 2) }), context)
+  assert.equal(one.handOut(1_000)?.leaderEpoch, 4)
+  const idle = new Reading({ topic: 't', partition: 3, offset: 10, leaderEpoch: 2 })
+  idle.take(answer(), context)
+  assert.equal(idle.handOut(1_000)?.leaderEpoch, 2)
+  const fresh = reading(10)
+  fresh.take(answer(), context)
+  assert.equal(fresh.handOut(1_000)?.leaderEpoch, undefined)
+})
+
 test('out of range is said once, with where the log begins and ends', () => {
   const one = reading(7)
   assert.equal(one.take(answer({ errorCode: 1 }), context), 'range')
@@ -108,7 +138,7 @@ test('out of range is said once, with where the log begins and ends', () => {
   assert.deepEqual(chunk?.outOfRange, { position: 7, start: 8, end: 12 })
   assert.deepEqual([chunk?.nextOffset, chunk?.end, one.isReady], [7, 12, false])
   assert.equal(one.isOutOfRange, true)
-  one.seek(8)
+  one.seek({ offset: 8 })
   assert.equal(one.isOutOfRange, false)
 })
 

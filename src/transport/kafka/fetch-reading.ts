@@ -54,19 +54,22 @@ export class Reading implements TopicPartition {
   topicId: { readonly text: string; readonly hex: string } | undefined
   #replica: { readonly broker: number; readonly until: number } | undefined
   #leaderEpoch = -1
-  /** Leader epoch of the last record read, or -1. */
-  #lastEpoch = -1
+  /** Leader epoch of the last record read, now or before the position was committed; or -1. */
+  #lastEpoch: number
   /** The leader changed: the log may have been cut below the position. */
   #isUnchecked = false
 
   /** The topic is another under the same name: no position of before means anything in it. */
   #isMadeAnew = false
 
-  constructor({ topic, partition, offset }: FetchPosition, topicId?: Reading['topicId']) {
+  constructor(from: FetchPosition, topicId?: Reading['topicId']) {
+    const { topic, partition, offset, leaderEpoch = -1 } = from
     this.topic = topic
     this.partition = partition
     this.position = offset
     this.topicId = topicId
+    // The first leader that is found is a new one to it.
+    this.#lastEpoch = leaderEpoch
   }
 
   get isAtEnd(): boolean {
@@ -86,12 +89,12 @@ export class Reading implements TopicPartition {
     return this.#isUnchecked ? this.#lastEpoch : -1
   }
 
-  seek(offset: number): void {
+  seek({ leaderEpoch = -1, offset }: Pick<FetchPosition, 'leaderEpoch' | 'offset'>): void {
     this.forget()
     this.position = offset
     this.isOutOfRange = false
-    this.#lastEpoch = -1
-    this.#isUnchecked = false
+    this.#lastEpoch = leaderEpoch
+    this.#isUnchecked = leaderEpoch >= 0
     this.#isMadeAnew = false
   }
 
@@ -191,7 +194,7 @@ export class Reading implements TopicPartition {
     const before = this.position
     const { bytes, nextOffset } = records.take(bytesMax)
     this.position = nextOffset
-    this.#lastEpoch = records.leaderEpoch
+    if (records.leaderEpoch >= 0) this.#lastEpoch = records.leaderEpoch
     const hold = this.#hold
     const release = hold && bytes.buffer === records.source.buffer ? held(hold) : undefined
     if (records.isEmpty) {
@@ -235,7 +238,8 @@ export class Reading implements TopicPartition {
 
   #chunk(bytes: Buffer): FetchedChunk {
     const { topic, partition, position: nextOffset, end } = this
-    return { topic, partition, bytes, nextOffset, end: Math.max(end, nextOffset) }
+    const leaderEpoch = this.#lastEpoch < 0 ? undefined : this.#lastEpoch
+    return { topic, partition, bytes, nextOffset, end: Math.max(end, nextOffset), leaderEpoch }
   }
 }
 

@@ -116,7 +116,7 @@ export class KafkaFetcher implements Fetcher {
   }
 
   seek(position: FetchPosition): void {
-    this.#reading(position).seek(position.offset)
+    this.#reading(position).seek(position)
     this.#wakeFetch?.()
   }
 

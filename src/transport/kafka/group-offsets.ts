@@ -77,9 +77,8 @@ function writeMember(writer: WireWriter, member: GroupMember | undefined): void 
 function writeOffsets(writer: WireWriter, offsets: readonly CommittedOffset[]): void {
   writer.list([...byTopic(offsets)], ([topic, ofTopic]) => {
     writer.text(topic)
-    writer.list(ofTopic, ({ metadata, offset, partition }) => {
-      // Whose epoch an offset belongs to is the reader's concern: its position knows it.
-      writer.int32(partition).int64(offset).int32(-1).text(metadata).end()
+    writer.list(ofTopic, ({ leaderEpoch = -1, metadata, offset, partition }) => {
+      writer.int32(partition).int64(offset).int32(leaderEpoch).text(metadata).end()
     })
     writer.end()
   })
