@@ -10,14 +10,10 @@ import { AppLog } from '../runtime/app-log.ts'
 import { ownName } from './member.ts'
 
 export class KafkaLog extends AppLog {
-  /** Of the app; names of topics that begin with it are no other test's. */
-  readonly id: string
-
   private constructor(directory: string, url: string, options: Partial<AppOptions>) {
     const id = options.id ?? ownName('app')
     const transport = createKafkaTransport({ url })
     super({ directory, transport, options: { broker: url, sessionTimeout: '6s', ...options, id } })
-    this.id = id
   }
 
   /** `url` is the way in of the test itself; `options` may name another for the apps. */
@@ -32,8 +28,8 @@ export class KafkaLog extends AppLog {
     return log
   }
 
-  /** A name that belongs to this test. */
-  name(title: string): string {
+  /** Names that begin with the app's are no other test's. */
+  override name(title: string): string {
     return `${this.id}-${title}`
   }
 }

@@ -120,6 +120,18 @@ const mistakes: readonly Case[] = [
     module: '../../bin/tailrace.js',
     args: ['-A', `${import.meta.dirname}/throwing-module.ts`, 'worker'],
     said: /TAILRACE_CONFIG_APP_THREW[^]*the module of the app throws/
+  },
+  {
+    name: 'a module that exports no app',
+    module: '../../bin/tailrace.js',
+    args: ['-A', `${import.meta.dirname}/ledger.ts`, 'worker'],
+    said: /TAILRACE_CONFIG_APP_MISSING[^]*it exports foldOf/
+  },
+  {
+    name: 'a module that exports two apps',
+    module: '../../bin/tailrace.js',
+    args: ['-A', `${import.meta.dirname}/two-apps-module.ts`, 'worker'],
+    said: /TAILRACE_CONFIG_APP_AMBIGUOUS[^]*2 apps: first, second[^]*two-apps-module\.ts:first/
   }
 ]
 for (const one of mistakes) {

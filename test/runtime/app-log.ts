@@ -45,6 +45,8 @@ export interface AppLogParts {
 
 export class AppLog {
   readonly directory: string
+  /** Of the apps, unless a test says otherwise. */
+  readonly id: string
   readonly transport: Transport
   readonly #options: AppLogParts['options']
   readonly #apps: App[] = []
@@ -52,8 +54,19 @@ export class AppLog {
 
   constructor({ directory, options, transport }: AppLogParts) {
     this.directory = directory
+    this.id = options.id
     this.transport = transport
     this.#options = options
+  }
+
+  /** What a topic is called here: on a log that tests share, a name of this test's own. */
+  name(title: string): string {
+    return title
+  }
+
+  /** A text without what is this test's own in its names. */
+  plain(text: string): string {
+    return text.replaceAll(`${this.id}-`, '')
   }
 
   place(name: string): string {
@@ -90,12 +103,16 @@ export class AppLog {
     }
   }
 
-  async create(name: string, partitions = 1): Promise<void> {
+  async create(
+    name: string,
+    partitions = 1,
+    extra: Readonly<Record<string, string>> = {}
+  ): Promise<void> {
     const settings = {
       cleanupPolicy: 'delete',
       retentionMs: -1,
       timestampType: 'create',
-      extra: {}
+      extra
     } as const
     await this.transport.admin().create([{ name, partitions, replication: 1, settings }])
   }
@@ -145,7 +162,7 @@ export class AppLog {
   }
 
   /** True when the app has read and committed everything of the topic. */
-  async isCommitted(topic: string, group: string = this.#options.id): Promise<boolean> {
+  async isCommitted(topic: string, group: string = this.id): Promise<boolean> {
     const [found] = await this.transport.admin().describe([topic])
     if (found === undefined) return false
     const partitions = Array.from({ length: found.partitions }, (_, partition) => ({

@@ -52,13 +52,16 @@ export interface BadInputApp {
 export function badInputApp(log: AppLog, trial: Trial): BadInputApp {
   const { recordBytesMax, thing = z.unknown(), timeout } = trial
   const app = log.app({
-    deadLetter: trial.deadLetter ?? 'dead',
+    deadLetter: trial.deadLetter ?? log.name('dead'),
     datadir: log.place(trial.data ?? 'data'),
     ...(recordBytesMax !== undefined && { recordBytesMax })
   })
-  const source = app.topic('in', { key: trial.key ?? z.string(), value: trial.value ?? In })
-  const out = app.topic('out', { key: z.string(), value: z.number(), partitions: 1 })
-  const strange = app.topic('strange', { key: z.string(), value: thing, partitions: 1 })
+  const source = app.topic(log.name('in'), {
+    key: trial.key ?? z.string(),
+    value: trial.value ?? In
+  })
+  const out = app.topic(log.name('out'), { key: z.string(), value: z.number(), partitions: 1 })
+  const strange = app.topic(log.name('strange'), { key: z.string(), value: thing, partitions: 1 })
   const text = { key: z.string() }
   const count = { ...text, value: z.number(), initial: () => 0 }
   const sums = app.table('sums', count)

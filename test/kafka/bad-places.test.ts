@@ -1,0 +1,62 @@
+// Places that an app cannot have, and input that only looks bad, on Kafka: as on the embedded log.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type App, deadLetter, hasCode } from 'tailrace'
+import { z } from 'zod'
+import { textOf } from '../runtime/app-log.ts'
+import { badPlaces } from '../runtime/bad-places-scenes.ts'
+import { largeRecordIsRead, oddButGood } from '../runtime/odd-but-good-scenes.ts'
+import { testBroker, type TestBroker } from './broker.ts'
+import { KafkaLog } from './kafka-log.ts'
+
+const timeout = 120_000
+let broker: TestBroker
+before(
+  async () => {
+    broker = await testBroker()
+  },
+  { timeout }
+)
+after(() => broker[Symbol.asyncDispose]())
+
+function onKafka(name: string, run: (log: KafkaLog) => Promise<void>): void {
+  test(name, { timeout }, async (t) => run(await KafkaLog.open(t, broker.url)))
+}
+
+for (const [name, run] of Object.entries({ ...badPlaces, ...oddButGood })) onKafka(name, run)
+
+/** A broker's default is 1 MiB. */
+const roomy = { 'max.message.bytes': String(8 << 20) }
+
+onKafka('a record larger than this app may send is read, and dead-lettered whole', (log) =>
+  largeRecordIsRead(log, roomy)
+)
+
+onKafka('a record that is too large for the dead letters ends the worker, unlost', async (log) => {
+  await log.create(log.name('in'), 1, roomy)
+  const large = 'x'.repeat(3 << 20)
+  await log.put(log.name('in'), [{ value: '"before"' }, { value: large }, { value: '"after"' }])
+  const seen: string[] = []
+  const reading = (): App => {
+    const app = log.app({ deadLetter: log.name('dead'), onError: deadLetter() })
+    const source = app.topic(log.name('in'), { value: z.string() })
+    app.each('read', { source }, ({ value }) => void seen.push(value))
+    return app
+  }
+  const error = await log.endOf(reading())
+  assert.ok(hasCode(error, 'TAILRACE_SCHEMA_TOO_LARGE'), String(error))
+  const says = /a record for dead\/0 makes a batch of \d+ bytes; .*max\.message\.bytes/
+  assert.match(log.plain(error.message), says)
+  assert.match(error.hint, /raise `max\.message\.bytes`/)
+  assert.deepEqual(await log.read(log.name('dead')), [])
+  await log.transport.admin().delete([log.name('dead')])
+  await log.create(log.name('dead'), 1, roomy)
+  const worker = await log.start(reading())
+  await log.settled(worker, log.name('in'))
+  const letters = await log.read(log.name('dead'))
+  assert.deepEqual(
+    letters.map(({ value }) => textOf(value)),
+    [large]
+  )
+  assert.equal(seen.at(-1), 'after')
+})
