@@ -12,6 +12,7 @@ export const failpoints = {
   'restore.batch': 'a part of a changelog was written to the store',
   'embedded.write.bytes': 'bytes lie in the segment files and nothing points to them',
   'embedded.write.committed': 'the log holds the write and nobody was told',
+  'kafka.delivered': 'at-least-once: all of a commit is in the log, and its offsets are not',
   'kafka.end.sent': 'Kafka was asked to commit, and its answer was not read'
 } as const
 

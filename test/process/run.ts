@@ -175,14 +175,15 @@ export class Scene {
     assert.deepEqual(problems, [], this.texts)
     assert.deepEqual(await readChangelogs(this.log), expected, 'the changelogs')
     for (const name of data) {
-      assert.deepEqual(await this.#tablesFrom(name), expected, `the tables of "${name}"`)
+      assert.deepEqual(await this.tablesFrom(name), expected, `the tables of "${name}"`)
     }
-    assert.deepEqual(await this.#tablesFrom('empty'), expected, 'the tables restored from nothing')
+    assert.deepEqual(await this.tablesFrom('empty'), expected, 'the tables restored from nothing')
     // Those two starts found nothing to do again.
     assert.deepEqual(outputProblems(this.sent, await readSeen(this.log)), [])
   }
 
-  async #tablesFrom(data: string): Promise<Tables> {
+  /** What a worker of the test itself has in its tables; it stops again. */
+  async tablesFrom(data: string): Promise<Tables> {
     const { app, pages, users, views } = visitsApp({
       broker: this.log.ownBroker,
       suffix: this.log.suffix,

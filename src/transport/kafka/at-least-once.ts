@@ -2,6 +2,7 @@
 
 import { invariant, TailraceError } from '../../core/errors.ts'
 import type { Clock } from '../../port/clock.ts'
+import { failpoint } from '../../port/failpoint.ts'
 import type {
   OutgoingRecord,
   PartitionEnd,
@@ -131,6 +132,7 @@ export class AtLeastOnceProducer implements TransactionalProducer {
   async #commit(): Promise<TransactionReport> {
     await this.#sender.flush()
     if (this.#failure !== undefined) throw inDoubt(this.#failure)
+    failpoint('kafka.delivered')
     try {
       for (const offsets of groupOffsets(this.#commits)) {
         await commitRenewing(offsets, (renewed) => this.#commitGroup(renewed))
