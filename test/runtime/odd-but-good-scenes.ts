@@ -72,6 +72,32 @@ export const oddButGood: Readonly<Record<string, (log: AppLog) => Promise<void>>
     assert.deepEqual(await log.read(log.name('dead')), [])
   },
 
+  'a row that is deleted is a tombstone, and stays away when restored from nothing': async (
+    log
+  ) => {
+    await log.create(log.name('in'))
+    await log.put(log.name('in'), [
+      { key: 'kept', value: '1' },
+      { key: 'gone', value: '2' },
+      { key: 'gone', value: null }
+    ])
+    for (const data of ['data', 'fresh']) {
+      const app = log.app({ datadir: log.place(data) })
+      const source = app.topic(log.name('in'), { key: z.string(), value: z.number().nullable() })
+      const table = app.table('rows', { key: z.string(), value: z.number() })
+      app.each('keep', { source, tables: { table } }, ({ key, value }, { table }) => {
+        if (value === null) table.delete(key)
+        else table.set(key, value)
+      })
+      const worker = await log.start(app)
+      await log.settled(worker, log.name('in'))
+      assert.deepEqual(await Array.fromAsync(table.scan()), [['kept', 1]])
+      await worker.stop()
+      const changes = await log.read(`${log.id}-rows-changelog`)
+      assert.equal(changes.findLast(({ key }) => textOf(key) === 'gone')?.value, null)
+    }
+  },
+
   'bytes and texts may be empty where their codec says so': async (log) => {
     const app = log.app()
     const bytes = app.topic(log.name('bytes'), { codec: raw, partitions: 1 })
