@@ -68,20 +68,22 @@ export type {
   StoreRow
 } from './port/store.ts'
 export type {
-  Admin,
   BeatAnswer,
+  Coordinator,
+  GroupView,
+  JoinRequest,
+  MemberView,
+  OwnedTask
+} from './port/coordinator.ts'
+export type {
+  Admin,
   CleanupPolicy,
   CommittedOffset,
-  Coordinator,
   Delivery,
   FetchedChunk,
   Fetcher,
   FetchPosition,
-  GroupView,
-  JoinRequest,
-  MemberView,
   OutgoingRecord,
-  OwnedTask,
   PartitionEnd,
   PartitionRange,
   Producer,

@@ -8,8 +8,8 @@ import { groupCases } from '../src/conformance/group-cases.ts'
 import { producerCases } from '../src/conformance/producer-cases.ts'
 import { transactionCases } from '../src/conformance/transaction-cases.ts'
 import { TransportScene } from '../src/conformance/transport-scene.ts'
+import type { Coordinator } from '../src/port/coordinator.ts'
 import type {
-  Coordinator,
   FetchedChunk,
   Fetcher,
   OutgoingRecord,

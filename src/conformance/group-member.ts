@@ -7,10 +7,9 @@ import type {
   BeatAnswer,
   Coordinator,
   GroupView,
-  GroupMember as Standing,
-  TaskCommit,
-  TopicPartition
-} from '../port/transport.ts'
+  GroupMember as Standing
+} from '../port/coordinator.ts'
+import type { TaskCommit, TopicPartition } from '../port/transport.ts'
 import type { TransportScene } from './transport-scene.ts'
 
 interface JoinParts {

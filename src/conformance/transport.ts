@@ -3,6 +3,7 @@
 import { adminCases } from './admin-cases.ts'
 import { connectionCases } from './connection-cases.ts'
 import { fetchCases } from './fetch-cases.ts'
+import { fetchRangeCases } from './fetch-range-cases.ts'
 import { groupCases } from './group-cases.ts'
 import { producerCases } from './producer-cases.ts'
 import type { Skip } from './suite.ts'
@@ -38,6 +39,7 @@ export function transportConformance(conformance: TransportConformance): void {
       ...producerCases,
       ...transactionCases,
       ...fetchCases,
+      ...fetchRangeCases,
       ...groupCases
     ],
     skip: conformance.skip ?? [],

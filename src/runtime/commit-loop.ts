@@ -2,12 +2,8 @@
 // time. A commit that failed ends in a crash in place: every task begins again at its last commit.
 import { hasCode, TailraceError } from '../core/errors.ts'
 import { type Clock, pause } from '../port/clock.ts'
-import type {
-  GroupMember,
-  TransactionalProducer,
-  TransactionOptions,
-  Transport
-} from '../port/transport.ts'
+import type { GroupMember } from '../port/coordinator.ts'
+import type { TransactionalProducer, TransactionOptions, Transport } from '../port/transport.ts'
 import { type CommitParts, commitTasks, UnencodableTasks } from './commit.ts'
 import type { CommitLease } from './commit-lease.ts'
 import type { Dispatcher } from './dispatcher.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TailraceError } from '../core/errors.ts'
-import type { BeatAnswer, Coordinator, JoinRequest } from '../port/transport.ts'
+import type { BeatAnswer, Coordinator, JoinRequest } from '../port/coordinator.ts'
 import { CommitLease } from './commit-lease.ts'
 import { KeeperLoop } from './keeper-loop.ts'
 import { realClock } from './real-clock.ts'

@@ -2,7 +2,7 @@
 // the worker's own loop where the log lives in this process.
 import { hasCode } from '../core/errors.ts'
 import { type Clock, pause } from '../port/clock.ts'
-import type { BeatAnswer, Coordinator, GroupMember, JoinRequest } from '../port/transport.ts'
+import type { BeatAnswer, Coordinator, GroupMember, JoinRequest } from '../port/coordinator.ts'
 import type { CommitLease } from './commit-lease.ts'
 
 export interface KeeperLoopParts {

@@ -1,6 +1,7 @@
 // What worker and keeper thread say to each other.
 import type { ErrorCode } from '../core/errors.ts'
-import type { BeatAnswer, JoinRequest, ThreadDoor } from '../port/transport.ts'
+import type { BeatAnswer, JoinRequest } from '../port/coordinator.ts'
+import type { ThreadDoor } from '../port/transport.ts'
 import type { WatchedTask } from './pulse.ts'
 
 export interface KeeperStart {

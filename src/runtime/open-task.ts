@@ -1,6 +1,7 @@
 // A task as the worker holds it: what runs, its shards, what it owns, and how far it is committed.
 import type { SubTopology } from '../core/topology.ts'
-import type { CommittedOffset, OwnedTask } from '../port/transport.ts'
+import type { OwnedTask } from '../port/coordinator.ts'
+import type { CommittedOffset } from '../port/transport.ts'
 import type { RowBlock } from './row-block.ts'
 import type { Shard } from './shard.ts'
 import type { RestoreProgress } from './recovery.ts'

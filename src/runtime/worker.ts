@@ -12,7 +12,7 @@ import type {
 import { messageOf, TailraceError } from '../core/errors.ts'
 import { type Cancel, pause } from '../port/clock.ts'
 import { failpoint } from '../port/failpoint.ts'
-import type { OwnedTask } from '../port/transport.ts'
+import type { OwnedTask } from '../port/coordinator.ts'
 import { Background } from './background.ts'
 import { BrokerWatch } from './broker-watch.ts'
 import { newCounters } from './monitor.ts'

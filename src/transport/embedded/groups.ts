@@ -10,7 +10,7 @@ import type {
   GroupView,
   JoinRequest,
   OwnedTask
-} from '../../port/transport.ts'
+} from '../../port/coordinator.ts'
 import { isProcessAlive, systemMonotonicMs } from './boot.ts'
 import { isDead, Steadiness } from './liveness.ts'
 import type { Log } from './log.ts'

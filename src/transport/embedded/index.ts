@@ -2,9 +2,9 @@
 
 import { resolve } from 'node:path'
 import type { Clock } from '../../port/clock.ts'
+import type { Coordinator } from '../../port/coordinator.ts'
 import type {
   Admin,
-  Coordinator,
   Fetcher,
   Producer,
   ThreadDoor,

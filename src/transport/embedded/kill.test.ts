@@ -15,7 +15,8 @@ import { record, recordsOf, taskOf, TransportScene } from '../../conformance/tra
 import type { FailpointLabel } from '../../port/failpoint.ts'
 import { armFailpoint } from '../../port/failpoint.ts'
 import { pause } from '../../port/clock.ts'
-import type { OwnedTask, Transport } from '../../port/transport.ts'
+import type { OwnedTask } from '../../port/coordinator.ts'
+import type { Transport } from '../../port/transport.ts'
 import { realClock } from '../../runtime/real-clock.ts'
 import { createEmbeddedTransport } from './index.ts'
 

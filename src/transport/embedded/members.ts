@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { TaskSpec } from '../../core/task-spec.ts'
-import type { JoinRequest } from '../../port/transport.ts'
+import type { JoinRequest } from '../../port/coordinator.ts'
 import type { ProcessIdentity } from './boot.ts'
 import { processIdentity, systemMonotonicMs } from './boot.ts'
 import type { Row } from './database.ts'

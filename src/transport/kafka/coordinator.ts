@@ -5,7 +5,7 @@
 import { invariant, TailraceError } from '../../core/errors.ts'
 import type { Clock } from '../../port/clock.ts'
 import { pause } from '../../port/clock.ts'
-import type { BeatAnswer, Coordinator, JoinRequest } from '../../port/transport.ts'
+import type { BeatAnswer, Coordinator, JoinRequest } from '../../port/coordinator.ts'
 import type { Cluster } from './cluster.ts'
 import { groupCodes, isLoss, refusalOf } from './group-errors.ts'
 import { fenceProducers, findStrangers } from './group-fence.ts'

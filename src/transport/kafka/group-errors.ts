@@ -1,7 +1,7 @@
 // What a group answers, as the member has to take it: try again, lost, or no place at all.
 
 import { TailraceError } from '../../core/errors.ts'
-import type { JoinRequest } from '../../port/transport.ts'
+import type { JoinRequest } from '../../port/coordinator.ts'
 import { failure, toTailraceError } from './protocol-failure.ts'
 
 /** Codes of Kafka that only groups answer. */

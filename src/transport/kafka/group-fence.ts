@@ -1,7 +1,7 @@
 // Ends what a departed member left open: its transaction is aborted, and its producer refused from
 // then on, so that whoever takes its tasks need not wait for that transaction to time out.
 
-import type { JoinRequest } from '../../port/transport.ts'
+import type { JoinRequest } from '../../port/coordinator.ts'
 import type { Cluster } from './cluster.ts'
 import { initProducerIdV5, listTransactionsV1 } from './library.ts'
 import { failure, KafkaFailure, kafka, throwIf } from './protocol-failure.ts'

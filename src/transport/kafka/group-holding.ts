@@ -1,7 +1,7 @@
 // What this member has of its group, between what the leader said and what the runtime was told.
 // Pure: a state that rounds and releases change.
 
-import type { BeatAnswer, GroupMember, GroupView, JoinRequest } from '../../port/transport.ts'
+import type { BeatAnswer, GroupMember, GroupView, JoinRequest } from '../../port/coordinator.ts'
 import type { GivenWords, MemberWords } from './group-words.ts'
 
 /** Where a member stands in the group of the broker. */

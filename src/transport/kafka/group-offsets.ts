@@ -1,6 +1,7 @@
 // The offsets of a group's tasks: one request for all of them, checked by member and generation.
 
-import type { CommittedOffset, GroupMember, TaskCommit } from '../../port/transport.ts'
+import type { GroupMember } from '../../port/coordinator.ts'
+import type { CommittedOffset, TaskCommit } from '../../port/transport.ts'
 import { WireWriter } from './produce-wire.ts'
 import { KafkaFailure } from './protocol-failure.ts'
 import { byTopic, type TransactionRef } from './transaction-codec.ts'

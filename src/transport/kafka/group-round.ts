@@ -3,7 +3,7 @@
 
 import type { Clock } from '../../port/clock.ts'
 import { pause } from '../../port/clock.ts'
-import type { JoinRequest } from '../../port/transport.ts'
+import type { JoinRequest } from '../../port/coordinator.ts'
 import { foreignGroup, groupCodes, isLoss, refusalOf } from './group-errors.ts'
 import type { GroupHolding } from './group-holding.ts'
 import { type JoinedMember, planGeneration } from './group-leader.ts'

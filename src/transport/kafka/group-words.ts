@@ -2,7 +2,8 @@
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { TaskSpec } from '../../core/task-spec.ts'
-import type { JoinRequest, TopicPartition } from '../../port/transport.ts'
+import type { JoinRequest } from '../../port/coordinator.ts'
+import type { TopicPartition } from '../../port/transport.ts'
 import { encodeGiven, encodeSubscription } from './group-layout.ts'
 import { userDataOfGiven, userDataOfSubscription } from './group-layout.ts'
 import {

@@ -4,9 +4,9 @@ import { TailraceError } from '../../core/errors.ts'
 import type { Problem } from '../../core/problems.ts'
 import { refuseAll } from '../../core/problems.ts'
 import type { Clock } from '../../port/clock.ts'
+import type { Coordinator } from '../../port/coordinator.ts'
 import type {
   Admin,
-  Coordinator,
   Fetcher,
   Producer,
   ThreadDoor,

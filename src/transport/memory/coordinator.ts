@@ -1,7 +1,7 @@
 // Membership of one connection in a group.
 
 import { invariant, TailraceError } from '../../core/errors.ts'
-import type { BeatAnswer, Coordinator, JoinRequest } from '../../port/transport.ts'
+import type { BeatAnswer, Coordinator, JoinRequest } from '../../port/coordinator.ts'
 import type { MemoryBroker } from './broker.ts'
 import type { Gate } from './gate.ts'
 import type { Group } from './group.ts'

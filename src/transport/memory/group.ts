@@ -5,14 +5,8 @@ import { assign } from '../../core/assignor.ts'
 import { grantable } from '../../core/grants.ts'
 import type { TaskSpec } from '../../core/task-spec.ts'
 import type { Clock } from '../../port/clock.ts'
-import type {
-  BeatAnswer,
-  CommittedOffset,
-  GroupView,
-  JoinRequest,
-  TaskCommit,
-  TopicPartition
-} from '../../port/transport.ts'
+import type { BeatAnswer, GroupView, JoinRequest } from '../../port/coordinator.ts'
+import type { CommittedOffset, TaskCommit, TopicPartition } from '../../port/transport.ts'
 import { Signal } from './signal.ts'
 
 interface Member {

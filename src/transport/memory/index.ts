@@ -1,9 +1,9 @@
 // The log in this process's memory: for tests, for the simulator, and to try things out.
 
 import type { Clock } from '../../port/clock.ts'
+import type { Coordinator } from '../../port/coordinator.ts'
 import type {
   Admin,
-  Coordinator,
   Fetcher,
   Producer,
   ThreadDoor,
