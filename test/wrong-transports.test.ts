@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { adminCases } from '../src/conformance/admin-cases.ts'
 import { fetchCases } from '../src/conformance/fetch-cases.ts'
+import { fetchRangeCases } from '../src/conformance/fetch-range-cases.ts'
 import { groupCases } from '../src/conformance/group-cases.ts'
 import { producerCases } from '../src/conformance/producer-cases.ts'
 import { transactionCases } from '../src/conformance/transaction-cases.ts'
@@ -22,7 +23,14 @@ import { MemoryBroker } from '../src/transport/memory/broker.ts'
 import { createMemoryTransport } from '../src/transport/memory/index.ts'
 import { VirtualClock } from '../src/transport/memory/virtual-clock.ts'
 
-const cases = [...adminCases, ...producerCases, ...transactionCases, ...fetchCases, ...groupCases]
+const cases = [
+  ...adminCases,
+  ...producerCases,
+  ...transactionCases,
+  ...fetchCases,
+  ...fetchRangeCases,
+  ...groupCases
+]
 
 type Wrong = (right: Transport, broker: MemoryBroker) => Transport
 
@@ -44,6 +52,20 @@ const wrongs: readonly (readonly [what: string, caughtBy: string, wrong: Wrong])
         })
       }
     }))
+  ],
+  [
+    'writes over what nobody released',
+    'the bytes of a chunk stay until it is released, whatever is fetched after it',
+    withFetcher((fetcher) => {
+      let before: readonly FetchedChunk[] = []
+      return {
+        async fetch(limits) {
+          for (const { bytes } of before) bytes.fill(0)
+          before = await fetcher.fetch(limits)
+          return before
+        }
+      }
+    })
   ],
   [
     'always says that there is no lag',

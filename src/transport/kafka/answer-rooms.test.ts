@@ -54,3 +54,11 @@ test('answers that need none let it go, one each', () => {
   rooms.shrink()
   assert.notEqual(rooms.take(megabyte).buffer, answer.buffer)
 })
+
+test('a room is larger than its first answer by an eighth at most', () => {
+  const rooms = new AnswerRooms()
+  for (const bytes of [65_536, 100_000, 1_000_001, 1_048_577, 8_500_000]) {
+    const room = rooms.take(bytes).buffer.byteLength
+    assert.ok(room >= bytes && room <= bytes * 1.125, `${room} for ${bytes}`)
+  }
+})

@@ -3,7 +3,8 @@
 
 /** Smaller answers get memory of their own: they are not worth keeping it. */
 const pooledBytesMin = 64 * 1024
-const stepBytes = 1024 * 1024
+/** The least room for an answer of some size is larger by no more than this share of it. */
+const spareShare = 1 / 8
 /** One is being filled, one waits to be handed out, and some are being worked through. */
 const sparesMax = 4
 
@@ -36,7 +37,7 @@ export class AnswerRooms {
     if (bytes < pooledBytesMin) return Buffer.allocUnsafeSlow(bytes)
     const index = this.#spare.findIndex((room) => room.length >= bytes)
     const [found] = index < 0 ? [] : this.#spare.splice(index, 1)
-    const room = found ?? Buffer.allocUnsafeSlow(Math.ceil(bytes / stepBytes) * stepBytes)
+    const room = found ?? Buffer.allocUnsafeSlow(roomFor(bytes))
     this.#own.add(room.buffer)
     return room.subarray(0, bytes)
   }
@@ -59,4 +60,10 @@ export class AnswerRooms {
     this.#spare.sort((a, b) => b.length - a.length)
     this.#spare.pop()
   }
+}
+
+// Answers of nearly the same size fit the same rooms.
+function roomFor(bytes: number): number {
+  const step = 2 ** Math.floor(Math.log2(bytes * spareShare))
+  return Math.ceil(bytes / step) * step
 }

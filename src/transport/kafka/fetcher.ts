@@ -64,6 +64,7 @@ const ownShare = 1 / 8
  * Reads ahead by one answer: the next request leaves when an answer is handed out. So up to
  * `bytesMax` are under way or wait here (twice that while the partitions of a broker are asked for
  * on two connections), and at most as much again is kept for partitions paused meanwhile.
+ * The memory of up to four answers of each connection is kept for the next ones.
  *
  * Brokers that are gone and leaders that move are waited out: `fetch` answers with nothing until
  * that has lasted 5 s, and then rejects once in 5 s. What waiting cannot mend it says at once.
