@@ -2,13 +2,8 @@
 // them refused by the case that is about it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { adminCases } from '../src/conformance/admin-cases.ts'
-import { fetchCases } from '../src/conformance/fetch-cases.ts'
-import { fetchRangeCases } from '../src/conformance/fetch-range-cases.ts'
-import { groupCases } from '../src/conformance/group-cases.ts'
-import { producerCases } from '../src/conformance/producer-cases.ts'
-import { transactionCases } from '../src/conformance/transaction-cases.ts'
 import { TransportScene } from '../src/conformance/transport-scene.ts'
+import { transportCases } from '../src/conformance/transport.ts'
 import type { Coordinator } from '../src/port/coordinator.ts'
 import type {
   FetchedChunk,
@@ -22,15 +17,6 @@ import type {
 import { MemoryBroker } from '../src/transport/memory/broker.ts'
 import { createMemoryTransport } from '../src/transport/memory/index.ts'
 import { VirtualClock } from '../src/transport/memory/virtual-clock.ts'
-
-const cases = [
-  ...adminCases,
-  ...producerCases,
-  ...transactionCases,
-  ...fetchCases,
-  ...fetchRangeCases,
-  ...groupCases
-]
 
 type Wrong = (right: Transport, broker: MemoryBroker) => Transport
 
@@ -238,7 +224,7 @@ test('the log that the wrong ones are made of passes those cases', async () => {
 })
 
 async function run(title: string, wrong: Wrong): Promise<void> {
-  const found = cases.find((one) => one.title === title)
+  const found = transportCases.find((one) => one.title === title)
   assert.ok(found !== undefined, `there is no case '${title}'`)
   const clock = new VirtualClock()
   const stop = clock.flow()

@@ -6,8 +6,7 @@ import { fetchCases } from './fetch-cases.ts'
 import { fetchRangeCases } from './fetch-range-cases.ts'
 import { groupCases } from './group-cases.ts'
 import { producerCases } from './producer-cases.ts'
-import type { Skip } from './suite.ts'
-import { registerSuite } from './suite.ts'
+import { type Case, registerSuite, type Skip } from './suite.ts'
 import { transactionCases } from './transaction-cases.ts'
 import type { ConformanceFeatures, ConformanceLog } from './transport-scene.ts'
 import { TransportScene } from './transport-scene.ts'
@@ -24,6 +23,16 @@ export interface TransportConformance {
   readonly skip?: readonly Skip[]
 }
 
+export const transportCases: readonly Case<TransportScene>[] = [
+  ...connectionCases,
+  ...adminCases,
+  ...producerCases,
+  ...transactionCases,
+  ...fetchCases,
+  ...fetchRangeCases,
+  ...groupCases
+]
+
 /**
  * Registers the suite with `node:test`: one test for each promise of the `Transport` port, from the
  * order of records to fenced transactions and groups.
@@ -33,15 +42,7 @@ export interface TransportConformance {
 export function transportConformance(conformance: TransportConformance): void {
   registerSuite<TransportScene>({
     name: conformance.name,
-    cases: [
-      ...connectionCases,
-      ...adminCases,
-      ...producerCases,
-      ...transactionCases,
-      ...fetchCases,
-      ...fetchRangeCases,
-      ...groupCases
-    ],
+    cases: transportCases,
     skip: conformance.skip ?? [],
     async open() {
       const log = await conformance.create()

@@ -91,12 +91,11 @@ export function reader(codec: Codec): (bytes: Buffer, start: number, end: number
   }
   if (codec === stringAsAny) return utf8Of
   // A codec of others may keep what it is given, and these bytes are written over.
-  if (!ours.has(codec)) return (bytes, start, end) => codec.decode(copied(bytes, start, end))
-  return (bytes, start, end) => codec.decode(bytes.subarray(start, end))
-}
-
-function copied(bytes: Buffer, start: number, end: number): Buffer {
-  return Buffer.from(bytes.subarray(start, end))
+  const isOurs = ours.has(codec)
+  return (bytes, start, end) => {
+    const view = bytes.subarray(start, end)
+    return codec.decode(isOurs ? view : Buffer.from(view))
+  }
 }
 
 /** Writes a value as a codec does, into bytes that are being written. */

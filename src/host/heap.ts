@@ -1,6 +1,6 @@
 // How far the heap of a worker's process grows.
 import { constants, PerformanceObserver } from 'node:perf_hooks'
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { getHeapSpaceStatistics, type HeapSpaceInfo, setFlagsFromString } from 'node:v8'
 
 const percentFlag = '--heap-growing-percent'
 /**
@@ -38,7 +38,8 @@ function boundOld(): void {
     const entries = list.getEntries() as readonly { readonly detail?: { readonly kind?: number } }[]
     if (!entries.some(({ detail }) => detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR)) return
     const before = percent
-    percent = percentFor(usedBytes('old_space') + usedBytes('large_object_space'))
+    const old = [spaceOf('old_space'), spaceOf('large_object_space')]
+    percent = percentFor(old.reduce((bytes, space) => bytes + (space?.space_used_size ?? 0), 0))
     if (percent !== before) set()
   })
   observer.observe({ type: 'gc' })
@@ -50,15 +51,14 @@ export function percentFor(aliveBytes: number): number {
   return Math.round(Math.min(max, Math.max(min, (growthBytesMin / aliveBytes) * 100)))
 }
 
-function usedBytes(space: string): number {
-  const found = getHeapSpaceStatistics().find(({ space_name }) => space_name === space)
-  return found?.space_used_size ?? 0
+function spaceOf(name: string): HeapSpaceInfo | undefined {
+  return getHeapSpaceStatistics().find(({ space_name }) => space_name === name)
 }
 
 function boundYoung(): void {
   // Its largest size is read once, before any code runs; that it grows can be ended at any time.
   const looking = setInterval(() => {
-    const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')
+    const young = spaceOf('new_space')
     if (young !== undefined && young.space_size < youngBytesMax) return
     clearInterval(looking)
     setFlagsFromString('--semi-space-growth-factor=1')

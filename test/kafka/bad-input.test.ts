@@ -1,7 +1,6 @@
 // What a broker refuses or takes away under a worker: each with its code and what to do, and what
 // was lost is counted; the rest flows on, or the worker ends, and never waits in silence.
 import assert from 'node:assert/strict'
-import { after, before, test, type TestContext } from 'node:test'
 import {
   type App,
   deadLetter,
@@ -14,22 +13,10 @@ import {
 } from 'tailrace'
 import { z } from 'zod'
 import { headerTexts, textOf, until } from '../runtime/app-log.ts'
-import { testBroker, type TestBroker } from './broker.ts'
 import { countingApp, KafkaLog } from './kafka-log.ts'
+import { testsOnKafka } from './on-kafka.ts'
 
-const timeout = 120_000
-let broker: TestBroker
-before(
-  async () => {
-    broker = await testBroker()
-  },
-  { timeout }
-)
-after(() => broker[Symbol.asyncDispose]())
-
-function onKafka(name: string, run: (log: KafkaLog) => Promise<void>): void {
-  test(name, { timeout }, async (t: TestContext) => run(await KafkaLog.open(t, broker.url)))
-}
+const onKafka = testsOnKafka(120_000)
 
 async function topic(log: KafkaLog, title: string, extra: Record<string, string>): Promise<void> {
   const settings = { cleanupPolicy: 'delete', retentionMs: -1, timestampType: 'create' } as const

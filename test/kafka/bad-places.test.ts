@@ -1,27 +1,13 @@
 // Places that an app cannot have, and input that only looks bad, on Kafka: as on the embedded log.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
 import { type App, deadLetter, hasCode } from 'tailrace'
 import { z } from 'zod'
 import { textOf } from '../runtime/app-log.ts'
 import { badPlaces } from '../runtime/bad-places-scenes.ts'
 import { largeRecordIsRead, oddButGood } from '../runtime/odd-but-good-scenes.ts'
-import { testBroker, type TestBroker } from './broker.ts'
-import { KafkaLog } from './kafka-log.ts'
+import { testsOnKafka } from './on-kafka.ts'
 
-const timeout = 120_000
-let broker: TestBroker
-before(
-  async () => {
-    broker = await testBroker()
-  },
-  { timeout }
-)
-after(() => broker[Symbol.asyncDispose]())
-
-function onKafka(name: string, run: (log: KafkaLog) => Promise<void>): void {
-  test(name, { timeout }, async (t) => run(await KafkaLog.open(t, broker.url)))
-}
+const onKafka = testsOnKafka(120_000)
 
 for (const [name, run] of Object.entries({ ...badPlaces, ...oddButGood })) onKafka(name, run)
 

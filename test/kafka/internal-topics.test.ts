@@ -1,34 +1,21 @@
 // The app's own topics: how they are made, and what becomes of one that is there already and is not
 // as it must be: refused where it would lose something, warned of where it only differs.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type App, type AppOptions, hasCode, tumbling } from 'tailrace'
 import { z } from 'zod'
 import type { CleanupPolicy, TopicDescription, TopicSettings } from '../../src/port/transport.ts'
 import { planTopics } from '../../src/runtime/topic-plan.ts'
-import { testBroker, type TestBroker } from './broker.ts'
 import { KafkaLog } from './kafka-log.ts'
+import { testsOnKafka } from './on-kafka.ts'
 
-const timeout = 180_000
 const day = 86_400_000
 const unlimited = '9223372036854775807'
 const anyTime = {
   'message.timestamp.before.max.ms': unlimited,
   'message.timestamp.after.max.ms': unlimited
 }
-let broker: TestBroker
-before(
-  async () => {
-    broker = await testBroker()
-  },
-  { timeout }
-)
-after(() => broker[Symbol.asyncDispose]())
-
-function onKafka(name: string, run: (log: KafkaLog) => Promise<void>): void {
-  test(name, { timeout }, async (t) => run(await KafkaLog.open(t, broker.url)))
-}
+const onKafka = testsOnKafka(180_000)
 
 /** A plain table, a windowed one, and a stream by another key; one partition each. */
 function internalApp(log: KafkaLog, options: Partial<AppOptions> = {}): App {

@@ -30,16 +30,20 @@ export class AnswerHold {
 
 export class AnswerRooms {
   readonly #own = new WeakSet<ArrayBufferLike>()
-  #spare: Buffer[] = []
+  readonly #spare: Buffer[] = []
 
   /** Memory for so many bytes. What stood in it is still there. */
   take(bytes: number): Buffer {
     if (bytes < pooledBytesMin) return Buffer.allocUnsafeSlow(bytes)
     const index = this.#spare.findIndex((room) => room.length >= bytes)
-    const [found] = index < 0 ? [] : this.#spare.splice(index, 1)
-    const room = found ?? Buffer.allocUnsafeSlow(roomFor(bytes))
-    this.#own.add(room.buffer)
+    const [room = this.#newRoom(bytes)] = index < 0 ? [] : this.#spare.splice(index, 1)
     return room.subarray(0, bytes)
+  }
+
+  #newRoom(bytes: number): Buffer {
+    const room = Buffer.allocUnsafeSlow(roomFor(bytes))
+    this.#own.add(room.buffer)
+    return room
   }
 
   /** For an answer that was received here; undefined for one that has memory of its own. */
