@@ -58,31 +58,30 @@ describe('Kafka 4', () => {
   withBroker(kafkaVersions.newest)
   whileItWorks(steady)
 
-  /** What a worker asks at its start, or when tasks are shared out anew; three of it at a time. */
-  const atStart: readonly (readonly Api[])[] = [
-    ['ApiVersions', 'FindCoordinator', 'LeaveGroup'],
-    ['Metadata', 'JoinGroup', 'OffsetFetch'],
+  /** What a worker asks as it comes, and takes tasks over; three of it at a time. */
+  const asItComes: readonly (readonly Api[])[] = [
+    ['ApiVersions', 'FindCoordinator', 'Metadata'],
+    ['JoinGroup', 'OffsetFetch'],
     ['InitProducerId', 'SyncGroup', 'ListOffsets']
   ]
+  const asItGoes: Api = 'LeaveGroup'
 
   for (const kind of losses) {
     test(`${kind} of what a worker asks as it comes and goes`, { timeout }, async (t) => {
       const scene = await harmedScene(t, broker)
       await scene.send(200)
       const worker = await scene.worker({ data: 'first' }).started()
-      for (const [skip, apis] of atStart.entries()) {
-        const faults = apis.map((api) => broker.proxy.next(api, kind, { skip: skip % 2 }))
+      for (const apis of asItComes) {
+        const faults = apis.map((api) => broker.proxy.next(api, kind))
         const other = scene.worker({ data: 'second' })
-        await underLoad(scene, () => other.hasEnded || /^web +/m.test(other.text))
+        // It says that it has started before it has tasks: those are given up by the first yet.
+        const haveHappened = (): boolean => faults.every(({ hasHappened }) => hasHappened)
+        await underLoad(scene, () => other.hasEnded || haveHappened())
         await other.started()
+        const leaving = broker.proxy.next(asItGoes, kind)
         await other.stop()
+        assert.ok(haveHappened() && leaving.hasHappened, apis.join())
         await scene.settled()
-        for (const fault of faults) fault.end()
-        assert.deepEqual(
-          faults.map(({ hasHappened }) => hasHappened),
-          apis.map(() => true),
-          apis.join()
-        )
       }
       await worker.stop()
       await scene.verify({ data: ['first', 'second'] })

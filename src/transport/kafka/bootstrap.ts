@@ -20,8 +20,8 @@ export interface BootstrapParts {
 /** The next address is tried after so long without an answer, or at once after a refusal. */
 const staggerMs = 500
 const timeoutMs = 4_700
-/** A connection that was lost says little: it is tried once more, after so long. */
-const againMs = 100
+/** A connection that was lost says little: it is tried again after each of these. */
+const againMs: readonly number[] = [100, 200, 400]
 
 /** The request whose newest version names the release: Fetch 17 came with Kafka 3.9. */
 const releaseMark = { key: 1, version: 17 }
@@ -66,18 +66,21 @@ async function allOf(attempts: readonly Promise<MetadataAnswer>[]): Promise<Meta
 
 async function contact(address: BrokerAddress, parts: BootstrapParts): Promise<MetadataAnswer> {
   const { clock, mayLackLogin } = parts
-  const first = await attempt(address, parts)
-  if (first.answer !== undefined) return first.answer
-  if (!isLost(first.error)) throw first.error
-  await pause(clock, againMs)
-  const second = await attempt(address, parts)
-  if (second.answer !== undefined) return second.answer
+  let last = await attempt(address, parts)
+  let { hasSpoken } = last
+  for (const waitMs of againMs) {
+    if (last.answer !== undefined) return last.answer
+    if (!isLost(last.error)) throw last.error
+    await pause(clock, waitMs)
+    last = await attempt(address, parts)
+    hasSpoken &&= last.hasSpoken
+  }
+  if (last.answer !== undefined) return last.answer
   // Before a login a broker answers what it speaks, and hangs up at anything else, every time.
-  const hasHungUp = first.hasSpoken && second.hasSpoken && isLost(second.error)
-  if (!mayLackLogin || !hasHungUp) throw second.error
+  if (!mayLackLogin || !hasSpoken || !isLost(last.error)) throw last.error
   const what = `connecting to ${address.host}:${address.port}`
   const reason = 'the broker hung up on a request without a login'
-  throw new KafkaFailure(local.saslExpected, what, { cause: second.error, reason })
+  throw new KafkaFailure(local.saslExpected, what, { cause: last.error, reason })
 }
 
 interface Attempt {
