@@ -21,6 +21,20 @@ test('half of a surrogate pair becomes the replacement character', () => {
   assert.deepEqual(Buffer.from(writer.view(0, writer.length)), Buffer.from('a\ufffd'))
 })
 
+test('integers are written in digits', () => {
+  const edges = [0, -0, 9, 10, 99_999_999, 100_000_000, 100_000_001, 1_700_000_000_000]
+  const integers = fc.oneof(fc.maxSafeInteger(), fc.integer(), fc.constantFrom(...edges))
+  fc.assert(
+    fc.property(integers, (value) => {
+      const writer = new ByteWriter(1)
+      for (const one of [value, -value]) writer.integer(one)
+      const text = writer.view(0, writer.length).toString()
+      assert.equal(text, `${value}${-value}`)
+    }),
+    { numRuns: 5_000 }
+  )
+})
+
 test('numbers and bytes', () => {
   const writer = new ByteWriter(1)
   writer.byte(7)

@@ -3,6 +3,11 @@
 // Up to these lengths a call of Node's costs more than a loop.
 const shortTextMax = 48
 const shortBytesMax = 24
+const zero = 0x30
+const minus = 0x2d
+/** A safe integer is at most twice so many digits long, and each half is a small one. */
+const halfDigits = 8
+const half = 10 ** halfDigits
 /** Bytes of a character of UTF-16 in UTF-8, at most. */
 const utf8PerUnit = 3
 
@@ -62,6 +67,29 @@ export class ByteWriter {
     this.#length = this.#buffer.writeDoubleBE(value, this.#length)
   }
 
+  /** In decimal digits; only for safe integers. */
+  integer(value: number): void {
+    this.#reserve(1 + 2 * halfDigits)
+    const positive = Math.abs(value)
+    if (value < 0) this.#buffer[this.#length++] = minus
+    const high = Math.floor(positive / half)
+    const low = positive - high * half
+    if (high > 0) this.#digits(high, digitsOf(high))
+    this.#digits(low, high > 0 ? halfDigits : digitsOf(low))
+  }
+
+  #digits(value: number, count: number): void {
+    const buffer = this.#buffer
+    const start = this.#length
+    let left = value | 0
+    for (let at = start + count - 1; at >= start; at--) {
+      const tens = (left / 10) | 0
+      buffer[at] = zero + left - tens * 10
+      left = tens
+    }
+    this.#length = start + count
+  }
+
   /** UTF-8; half of a surrogate pair becomes U+FFFD, as everywhere in Node. */
   text(text: string): void {
     this.#reserve(text.length * utf8PerUnit)
@@ -90,4 +118,10 @@ export class ByteWriter {
     this.#buffer.copy(grown, 0, 0, this.#length)
     this.#buffer = grown
   }
+}
+
+function digitsOf(value: number): number {
+  let count = 1
+  for (let power = 10; value >= power; power *= 10) count++
+  return count
 }

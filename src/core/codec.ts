@@ -4,7 +4,7 @@ import { ByteWriter } from './byte-writer.ts'
 import { TailraceError } from './errors.ts'
 import { JsonReader } from './json-reader.ts'
 import { writeSimpleJson } from './json-writer.ts'
-import { utf8Of } from './text-slice.ts'
+import { type RecordTexts, utf8Of } from './text-slice.ts'
 
 /**
  * Turns values into bytes and back. Both must be pure: the same value gives the same bytes.
@@ -83,13 +83,16 @@ function parseJson(text: string): unknown {
   return mayPoison(value, 0) ? parseCarefully(text) : value
 }
 
+/** Reads bytes that stand in a larger buffer; the texts are of the record that they belong to. */
+export type ReadAt = (bytes: Buffer, start: number, end: number, texts: RecordTexts) => unknown
+
 /** How a codec reads bytes that stand in a larger buffer, with what it learns from them. */
-export function reader(codec: Codec): (bytes: Buffer, start: number, end: number) => unknown {
+export function reader(codec: Codec): ReadAt {
   if (codec === json) {
     const values = new JsonReader(parseJson)
-    return (bytes, start, end) => values.read(bytes, start, end)
+    return (bytes, start, end, texts) => values.read(bytes, start, end, texts)
   }
-  if (codec === stringAsAny) return utf8Of
+  if (codec === stringAsAny) return (_bytes, start, end, texts) => texts.utf8(start, end)
   // A codec of others may keep what it is given, and these bytes are written over.
   const isOurs = ours.has(codec)
   return (bytes, start, end) => {

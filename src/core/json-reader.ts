@@ -1,6 +1,6 @@
 // Reads the JSON values of one side of a topic: by the shape of those before, where it fits.
 import { JsonShape } from './json-shape.ts'
-import { utf8Of } from './text-slice.ts'
+import { type RecordTexts, utf8Of } from './text-slice.ts'
 
 // A shape is kept while two of three values have it; a run of others is forgiven up to a point.
 const creditMax = 32
@@ -21,8 +21,8 @@ export class JsonReader {
     this.#parse = parse
   }
 
-  read(bytes: Buffer, start: number, end: number): unknown {
-    const value = this.#shape?.read(bytes, start, end)
+  read(bytes: Buffer, start: number, end: number, texts: RecordTexts): unknown {
+    const value = this.#shape?.read(bytes, start, end, texts)
     if (value === undefined) return this.#readOther(bytes, start, end)
     if (this.#credit < creditMax) this.#credit++
     return value

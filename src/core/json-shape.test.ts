@@ -5,12 +5,19 @@ import fc from 'fast-check'
 import { json, reader } from './codec.ts'
 import { JsonReader } from './json-reader.ts'
 import { JsonShape } from './json-shape.ts'
+import { RecordTexts } from './text-slice.ts'
 
 /** Stands in the middle of other bytes, as a value in a batch does. */
 function within(text: string): { bytes: Buffer; start: number; end: number } {
   const value = Buffer.from(text)
   const bytes = Buffer.concat([Buffer.from('{"a":"'), value, Buffer.from('"}')])
   return { bytes, start: 6, end: 6 + value.length }
+}
+
+function textsOf(bytes: Buffer, start: number, end: number): RecordTexts {
+  const texts = new RecordTexts()
+  texts.open(bytes, start, end)
+  return texts
 }
 
 function shapeOf(text: string): JsonShape {
@@ -21,7 +28,7 @@ function shapeOf(text: string): JsonShape {
 
 function readBy(shape: JsonShape, text: string): object | undefined {
   const { bytes, end, start } = within(text)
-  return shape.read(bytes, start, end)
+  return shape.read(bytes, start, end, textsOf(bytes, start, end))
 }
 
 const view = '{"id":"v1","user":"zoë","n":-12,"x":1.5e-3,"on":true,"off":false,"none":null}'
@@ -144,7 +151,7 @@ test('a byte changed anywhere is never read as something else', () => {
     fc.property(fc.nat(bytes.length - 1), fc.nat(255), (at, byte) => {
       const changed = Buffer.from(bytes)
       changed[at] = byte
-      const read = shape.read(changed, 0, changed.length)
+      const read = shape.read(changed, 0, changed.length, textsOf(changed, 0, changed.length))
       // Also of bytes that are no UTF-8.
       if (read !== undefined) assert.deepEqual(read, JSON.parse(changed.toString('utf8')))
     }),
@@ -161,7 +168,7 @@ test('a reader parses what has another shape, and takes that when the old one fa
   const read = (text: string, times: number): void => {
     for (let count = 0; count < times; count++) {
       const { bytes, end, start } = within(text)
-      assert.deepEqual(values.read(bytes, start, end), JSON.parse(text))
+      assert.deepEqual(values.read(bytes, start, end, textsOf(bytes, start, end)), JSON.parse(text))
     }
   }
   read('{"a":1}', 100)
@@ -179,7 +186,7 @@ test('what the codec refuses is refused whatever came before', () => {
   const read = reader(json)
   const readText = (text: string): unknown => {
     const { bytes, end, start } = within(text)
-    return read(bytes, start, end)
+    return read(bytes, start, end, textsOf(bytes, start, end))
   }
   assert.deepEqual(readText('{"a":1}'), { a: 1 })
   assert.deepEqual(readText('{"a":2}'), { a: 2 })

@@ -2,7 +2,7 @@
 // and spelling, each with text, a number, true, false or null. A topic holds little else, and half
 // of what an event costs is `JSON.parse` finding that out again. What looks otherwise in any byte
 // is not read here.
-import { latin1Of, utf8Of } from './text-slice.ts'
+import { latin1Of, type RecordTexts, utf8Of } from './text-slice.ts'
 
 const quote = 0x22
 const backslash = 0x5c
@@ -12,8 +12,6 @@ const firstPrintable = 0x20
 const asciiMax = 0x7f
 /** Longer runs of digits are beyond what adds up exactly. */
 const digitsMax = 15
-/** Shorter pieces of a text are copied out of it, longer ones would keep all of it in memory. */
-const copiedMax = 12
 const namesMax = 64
 
 const numberForm = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
@@ -35,9 +33,6 @@ export class JsonShape {
   readonly #runs: readonly Run[]
   readonly #make: (values: readonly unknown[]) => object
   readonly #values: unknown[] = []
-  /** All of the object as text, once a piece of it was asked for. */
-  #text: string | undefined
-
   /** Of the bytes that were read last. */
   #view: DataView = new DataView(new ArrayBuffer(0))
   #viewed: Buffer | undefined
@@ -58,16 +53,15 @@ export class JsonShape {
   }
 
   /** What `JSON.parse` would answer; undefined where only that can tell. */
-  read(bytes: Buffer, start: number, end: number): object | undefined {
+  read(bytes: Buffer, start: number, end: number, texts: RecordTexts): object | undefined {
     const runs = this.#runs
     const last = runs.length - 1
     const view = this.#viewOf(bytes)
-    this.#text = undefined
     let at = start
     for (let index = 0; index < last; index++) {
       at = behind(view, at, runs[index] as Run)
       if (at < 0 || at >= end) return undefined
-      at = bytes[at] === quote ? this.#string(bytes, at, end, start) : this.#other(bytes, at, end)
+      at = bytes[at] === quote ? this.#string(bytes, at, end, texts) : this.#other(bytes, at, end)
       if (at < 0) return undefined
       this.#values[index] = this.#value
     }
@@ -86,7 +80,7 @@ export class JsonShape {
   #value: unknown
 
   // Answers where it ends; -1 where it holds what must be looked at more closely.
-  #string(bytes: Buffer, at: number, end: number, start: number): number {
+  #string(bytes: Buffer, at: number, end: number, texts: RecordTexts): number {
     const from = at + 1
     let isAscii = true
     let to = from
@@ -97,12 +91,7 @@ export class JsonShape {
       if (byte === backslash || byte < firstPrintable) return -1
       if (byte > asciiMax) isAscii = false
     }
-    if (!isAscii) this.#value = utf8Of(bytes, from, to)
-    else if (to - from > copiedMax) this.#value = latin1Of(bytes, from, to)
-    else {
-      this.#text ??= latin1Of(bytes, start, end)
-      this.#value = this.#text.substring(from - start, to - start)
-    }
+    this.#value = isAscii ? texts.ascii(from, to) : utf8Of(bytes, from, to)
     return to + 1
   }
 

@@ -59,6 +59,10 @@ function writeScalar(writer: ByteWriter, value: unknown): boolean {
     writeString(writer, value)
     return true
   }
+  if (Number.isSafeInteger(value)) {
+    writer.integer(value as number)
+    return true
+  }
   const isWord = typeof value === 'boolean' || value === null
   if (!isWord && (typeof value !== 'number' || !Number.isFinite(value))) return false
   writer.text(String(value))

@@ -1,7 +1,7 @@
 // Schemas: any Standard Schema describes a key or a value; a codec turns it into bytes and back.
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { ByteWriter } from './byte-writer.ts'
-import { type Codec, reader, writerOf } from './codec.ts'
+import { type Codec, type ReadAt, reader, writerOf } from './codec.ts'
 import { messageOf, TailraceError } from './errors.ts'
 
 /**
@@ -176,20 +176,18 @@ export function decode(slot: Slot, bytes: Uint8Array | null, where: string): unk
   }
 }
 
-/** As `decode`, of bytes that stand in a larger buffer; null where `start` is negative. */
-export type ReadAt = (bytes: Buffer, start: number, end: number) => unknown
-
 /**
- * Reads what one side of a topic holds, record after record.
+ * As `decode`, record after record, of bytes that stand in a larger buffer; null where `start` is
+ * negative.
  *
  * The function throws TAILRACE_SCHEMA_DECODE, TAILRACE_SCHEMA_UNSAFE_KEY.
  */
 export function readerOf(slot: Slot, where: string): ReadAt {
   const read = reader(slot.codec)
-  return (bytes, start, end) => {
+  return (bytes, start, end, texts) => {
     if (start < 0) return null
     try {
-      return read(bytes, start, end)
+      return read(bytes, start, end, texts)
     } catch (error) {
       return refuseBytes(slot, where, error)
     }

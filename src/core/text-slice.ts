@@ -6,6 +6,46 @@ interface SlicingBuffer extends Buffer {
   utf8Slice(start: number, end: number): string
 }
 
+const asciiMax = 0x7f
+/** Shorter pieces of a text are copied out of it, longer ones would keep all of it in memory. */
+const copiedMax = 12
+
+/**
+ * The texts of one record: made of its bytes at once, short ones are pieces of that. A call of
+ * Node's costs more than a short text.
+ */
+export class RecordTexts {
+  #bytes: Buffer = Buffer.alloc(0)
+  #start = 0
+  #end = 0
+  #text: string | undefined
+
+  /** From here on it is about these bytes. */
+  open(bytes: Buffer, start: number, end: number): void {
+    this.#bytes = bytes
+    this.#start = start
+    this.#end = end
+    this.#text = undefined
+  }
+
+  /** Of bytes that are known to be ASCII. */
+  ascii(from: number, to: number): string {
+    if (to - from > copiedMax) return latin1Of(this.#bytes, from, to)
+    this.#text ??= latin1Of(this.#bytes, this.#start, this.#end)
+    return this.#text.substring(from - this.#start, to - this.#start)
+  }
+
+  utf8(from: number, to: number): string {
+    const text = this.#text
+    // Alone it is not worth the text of all.
+    if (text === undefined || to - from > copiedMax) return utf8Of(this.#bytes, from, to)
+    for (let at = from; at < to; at++) {
+      if ((this.#bytes[at] as number) > asciiMax) return utf8Of(this.#bytes, from, to)
+    }
+    return text.substring(from - this.#start, to - this.#start)
+  }
+}
+
 /** `0 <= start <= end <= bytes.length`. */
 export function utf8Of(bytes: Buffer, start: number, end: number): string {
   return (bytes as SlicingBuffer).utf8Slice(start, end)

@@ -4,8 +4,10 @@ import type { TopicDeclaration } from '../core/declarations.ts'
 import { TailraceError } from '../core/errors.ts'
 import { type Place, StreamEvent } from '../core/event.ts'
 import { freezeDeep } from '../core/freeze.ts'
-import { isThenable, type ReadAt, readerOf, validate } from '../core/schema.ts'
+import type { ReadAt } from '../core/codec.ts'
+import { isThenable, readerOf, validate } from '../core/schema.ts'
 import type { RecordHeader } from '../core/record-batch.ts'
+import { RecordTexts } from '../core/text-slice.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 
 /** Records whose asynchronous validation is started together. */
@@ -15,6 +17,7 @@ export class Decoder {
   readonly #topic: TopicDeclaration
   readonly #readKey: ReadAt
   readonly #readValue: ReadAt
+  readonly #texts = new RecordTexts()
   /** The place of an event that is made at once: written over by the next. */
   readonly #here: { -readonly [name in keyof Place]: Place[name] }
   // Validations under way, by offset; used only where a schema answers with promises.
@@ -91,8 +94,13 @@ export class Decoder {
     const { key: keySlot, value: valueSlot } = this.#topic
     const { bytes, keyEnd, keyStart, valueEnd, valueStart } = cursor
     const headers = cursor.headers()
-    const key = validate(keySlot, this.#readKey(bytes, keyStart, keyEnd), keyName)
-    const value = validate(valueSlot, this.#readValue(bytes, valueStart, valueEnd), valueName)
+    const texts = this.#texts
+    texts.open(bytes, keyStart < 0 ? valueStart : keyStart, valueStart < 0 ? keyEnd : valueEnd)
+    // The value first: where its reader made a text of the record, the key is a piece of it.
+    const readValue = this.#readValue(bytes, valueStart, valueEnd, texts)
+    const readKey = this.#readKey(bytes, keyStart, keyEnd, texts)
+    const key = validate(keySlot, readKey, keyName)
+    const value = validate(valueSlot, readValue, valueName)
     if (isThenable(key) || isThenable(value)) {
       return settledEvent(key, value, this.#placeOf(cursor, partition), headers)
     }
