@@ -36,13 +36,6 @@ export class ByteWriter {
     this.#length = length
   }
 
-  /** What was written, in memory of its own. */
-  copy(): Buffer {
-    const copy = Buffer.allocUnsafe(this.#length)
-    this.#buffer.copy(copy, 0, 0, this.#length)
-    return copy
-  }
-
   /** A view of what was written: good until more is. */
   view(start: number, end: number): Buffer {
     return this.#buffer.subarray(start, end)

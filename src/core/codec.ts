@@ -4,7 +4,7 @@ import { ByteWriter } from './byte-writer.ts'
 import { TailraceError } from './errors.ts'
 import { JsonReader } from './json-reader.ts'
 import { writeSimpleJson } from './json-writer.ts'
-import { type RecordTexts, utf8Of } from './text-slice.ts'
+import type { RecordTexts } from './text-slice.ts'
 
 /**
  * Turns values into bytes and back. Both must be pure: the same value gives the same bytes.
@@ -38,18 +38,35 @@ const emptyBytes = new Uint8Array(0)
 export const json: Codec = {
   name: 'json',
   encode(value) {
-    scratch.truncate(0)
-    if (!writeSimpleJson(scratch, value)) return Buffer.from(jsonText(value))
-    const bytes = scratch.copy()
-    if (bytes.length > scratchBytes) scratch = new ByteWriter(scratchBytes)
-    return bytes
+    return carved(writeSimpleJson, value) ?? Buffer.from(jsonText(value))
   },
   decode: (bytes) => parseJson(textOf(bytes))
 }
 
-const scratchBytes = 4_096
-/** Where one value at a time is written. */
-let scratch = new ByteWriter(scratchBytes)
+// Small values are written one behind the other into memory that they share, as Node's own pool
+// does it for what is there already.
+const slabBytes = 16 * 1_024
+/** Beyond this a value would take much of a slab that is then kept for it. */
+const slabFill = 12 * 1_024
+let slab = new ByteWriter(slabBytes)
+let carvings = 0
+
+/** The bytes of a value; undefined where `write` leaves it to others. */
+function carved(
+  write: (writer: ByteWriter, value: unknown) => boolean,
+  value: unknown
+): Uint8Array | undefined {
+  if (slab.length > slabFill) slab = new ByteWriter(slabBytes)
+  const writer = slab
+  const start = writer.length
+  const carving = ++carvings
+  if (!write(writer, value)) return undefined
+  // A getter of the value encoded something itself, in the midst of it.
+  if (carving !== carvings) return undefined
+  const bytes = writer.view(start, writer.length)
+  // It made the slab grow around it, with room for more than it took.
+  return bytes.length > slabFill ? Buffer.from(bytes) : bytes
+}
 
 function jsonText(value: unknown): string {
   const text = JSON.stringify(value)
@@ -154,13 +171,21 @@ function parseCarefully(text: string): unknown {
 /** Text in UTF-8: the codec of keys, unless another is named. */
 export const string: Codec<string> = {
   name: 'string',
-  encode: (value) => Buffer.from(checkedText(value)),
+  encode: (value) => carved(writeShort, value) ?? Buffer.from(checkedText(value)),
   decode: textOf
 }
 
 function checkedText(value: unknown): string {
   if (typeof value === 'string') return value
   throw new TypeError(`expected a string, got ${typeof value}`)
+}
+
+const shortMax = 256
+
+function writeShort(writer: ByteWriter, value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > shortMax) return false
+  writer.text(value)
+  return true
 }
 
 // As a slot holds it.

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ByteWriter } from './byte-writer.ts'
-import { json } from './codec.ts'
+import { json, string } from './codec.ts'
 import { writeSimpleJson } from './json-writer.ts'
 
 function written(value: unknown): string | undefined {
@@ -78,6 +78,43 @@ test('any flat object', () => {
     }),
     { numRuns: 2_000 }
   )
+})
+
+test('bytes that were handed out stay as they are', () => {
+  const values = Array.from({ length: 5_000 }, (_, index) => ({
+    index,
+    text: 'x'.repeat(index % 97)
+  }))
+  const texts = values.map(({ text }) => text)
+  const kept = values.map((value) => [json.encode(value), string.encode(value.text)] as const)
+  assert.deepEqual(
+    kept.map(([value]) => json.decode(value)),
+    values
+  )
+  assert.deepEqual(
+    kept.map(([, text]) => string.decode(text)),
+    texts
+  )
+})
+
+test('a value that encodes or throws while it is encoded spoils no other', () => {
+  const before = json.encode({ before: 1 })
+  const nesting = {
+    a: 1,
+    get b() {
+      return json.decode(json.encode({ c: 2 })) === undefined ? 0 : 3
+    }
+  }
+  const throwing = {
+    a: 1,
+    get b(): number {
+      throw new RangeError('no b')
+    }
+  }
+  assert.deepEqual(json.decode(json.encode(nesting)), { a: 1, b: 3 })
+  assert.throws(() => json.encode(throwing), RangeError)
+  assert.deepEqual(json.decode(json.encode({ after: 1 })), { after: 1 })
+  assert.deepEqual(json.decode(before), { before: 1 })
 })
 
 test('a large value does not stay in the way of the next', () => {

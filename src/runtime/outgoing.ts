@@ -46,9 +46,9 @@ export function outgoing(
   const key = validate(topic.key, given, names.key)
   const value = validate(topic.value, record.value ?? null, names.value)
   if (isThenable(key) || isThenable(value)) {
-    return encodedLater([key, value], topic, record, { context, spreader })
+    return encodedLater([key, value], topic, record, { context, spreader, names })
   }
-  return encoded(topic, record, context, spreader)
+  return encoded(topic, record, { context, spreader, names })
 }
 
 // Apart from what needs no waiting: a closure there would cost each record its memory.
@@ -56,10 +56,16 @@ async function encodedLater(
   checks: readonly unknown[],
   topic: TopicDeclaration,
   record: UnsentRecord,
-  { context, spreader }: { readonly context: OutgoingContext; readonly spreader: Spreader }
+  place: EncodingPlace
 ): Promise<OutgoingRecord> {
   await Promise.all(checks)
-  return encoded(topic, record, context, spreader)
+  return encoded(topic, record, place)
+}
+
+interface EncodingPlace {
+  readonly context: OutgoingContext
+  readonly spreader: Spreader
+  readonly names: Names
 }
 
 interface Names {
@@ -82,10 +88,8 @@ function namesOf(topic: TopicDeclaration): Names {
 function encoded(
   topic: TopicDeclaration,
   record: UnsentRecord,
-  context: OutgoingContext,
-  spreader: Spreader
+  { context, names, spreader }: EncodingPlace
 ): OutgoingRecord {
-  const names = namesOf(topic)
   const key = encode(topic.key, record.key ?? null, names.key)
   const value = encode(topic.value, record.value, names.value)
   return placed(topic, { record, key, value }, context, spreader)
