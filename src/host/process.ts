@@ -1,10 +1,13 @@
 // A worker as a whole process: its title, its report, its signals, and the code it exits with.
+import { hasCode } from '../core/errors.ts'
 import type { Topology } from '../core/topology.ts'
+import { pause } from '../port/clock.ts'
+import { realClock } from '../runtime/real-clock.ts'
 import { errorData, errorText } from './error-text.ts'
 import { boundHeapGrowth } from './heap.ts'
 import type { LogLevel } from './log.ts'
 import type { ResolvedOptions } from './options.ts'
-import { reportOf, reportText, restoreOf, restoreText } from './report.ts'
+import { reportOf, reportText, restoreOf, restoreText, type StartReport } from './report.ts'
 import { SignalEcho } from './signal-echo.ts'
 import type { HostedWorker } from './worker.ts'
 
@@ -29,6 +32,7 @@ export interface ProcessOptions {
 /** A cold stop that hangs does not keep the process: it has nothing to lose. */
 const coldStopMsMax = 5_000
 const progressMs = 1_000
+const reportAgainMs = 500
 
 /** Runs a worker until it is told to stop, or crashes; ends the process. */
 export async function runProcess(runner: Runnable, options: ProcessOptions): Promise<never> {
@@ -87,8 +91,27 @@ class ProcessRun {
     const progress = setInterval(() => this.#tellProgress(worker), progressMs)
     await worker.start().finally(() => clearInterval(progress))
     void worker.ended.then((error) => this.#onEnded(error))
-    const report = await reportOf(worker, { options, topology })
+    const report = await this.#report(worker, { options, topology })
+    if (report === undefined) return
     this.#say(this.#isJson ? JSON.stringify({ event: 'started', ...report }) : reportText(report))
+  }
+
+  // It runs: a log that goes away now must not end it here, nor be waited for longer than it lives.
+  async #report(
+    worker: HostedWorker,
+    about: { readonly options: ResolvedOptions; readonly topology: Topology }
+  ): Promise<StartReport | undefined> {
+    let hasEnded = false
+    void worker.ended.then(() => (hasEnded = true))
+    for (;;) {
+      try {
+        return await reportOf(worker, about)
+      } catch (error) {
+        if (this.#isStopping || hasEnded) return undefined
+        if (!hasCode(error, 'TAILRACE_TRANSPORT_UNAVAILABLE')) throw error
+      }
+      await pause(realClock, reportAgainMs)
+    }
   }
 
   #onEnded(error: unknown): void {

@@ -2,6 +2,7 @@
 import { formatDuration } from '../core/duration.ts'
 import { messageOf, TailraceError } from '../core/errors.ts'
 import type { Clock } from '../port/clock.ts'
+import type { Log } from './log.ts'
 
 interface Absence {
   readonly sinceMs: number
@@ -21,10 +22,11 @@ export class BrokerWatch {
     this.#clock = clock
   }
 
-  /** True when this failure is to be told. */
-  failed(error: unknown): boolean {
+  /** True when this failure is to be told; `silentMs` is how long nothing had come by then. */
+  failed(error: unknown, silentMs = 0): boolean {
     if (this.#away === undefined) {
-      this.#away = { sinceMs: this.#clock.monotonic(), error, tellAfterMs: tellMs.first }
+      const sinceMs = this.#clock.monotonic() - silentMs
+      this.#away = { sinceMs, error, tellAfterMs: tellMs.first + silentMs }
       return true
     }
     if (this.#awayMs() < this.#away.tellAfterMs) return false
@@ -61,4 +63,25 @@ export class BrokerWatch {
   #awayMs(): number {
     return this.#away === undefined ? 0 : Math.round(this.#clock.monotonic() - this.#away.sinceMs)
   }
+}
+
+export interface ToldFailure {
+  readonly error: unknown
+  readonly log: Log
+  /** What does not come about, for the log line: `the group cannot be asked`. */
+  readonly what: string
+  readonly silentMs?: number
+}
+
+/** Counts a failure, and says it unless that was said a moment ago. */
+export function tellFailure(watch: BrokerWatch, { error, log, silentMs, what }: ToldFailure): void {
+  if (!watch.failed(error, silentMs)) return
+  log.warn({ err: error }, `${what}: ${messageOf(error)}`)
+}
+
+/** The log is there; says so where it was away. */
+export function tellAnswer(watch: BrokerWatch, log: Log): void {
+  const awayMs = watch.answered()
+  if (awayMs === undefined) return
+  log.info({ awayMs }, `the broker answers again, after ${formatDuration(awayMs)}`)
 }

@@ -59,7 +59,9 @@ export class CommitLoop {
 
   async start(): Promise<void> {
     await this.#openSender()
-    this.#running = this.#run()
+    // Stopped meanwhile: then nobody else closes it.
+    if (this.#isStopped) await this.#sender?.close()
+    else this.#running = this.#run()
   }
 
   /** Asks for a commit before its interval is over. */

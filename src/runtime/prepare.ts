@@ -6,6 +6,7 @@ import type { Topology } from '../core/topology.ts'
 import type { TopicDescription, TopicLimits, Transport } from '../port/transport.ts'
 import type { Log } from './log.ts'
 import type { WorkerSettings } from './settings.ts'
+import type { StartQuestions } from './start-questions.ts'
 import { checkTopics } from './topic-checks.ts'
 import { countProblems, planTopics, topicNames } from './topic-plan.ts'
 
@@ -21,6 +22,12 @@ export interface PrepareParts {
   readonly transport: Transport
   readonly settings: Pick<WorkerSettings, 'replicationFactor'>
   readonly log: Log
+  readonly questions: StartQuestions
+}
+
+const what = {
+  describe: 'the topics cannot be looked at',
+  create: 'the topics cannot be created'
 }
 
 /**
@@ -30,21 +37,22 @@ export interface PrepareParts {
  *   TAILRACE_TRANSPORT_FORBIDDEN, each with every topic that does not fit
  */
 export async function prepareTopics(parts: PrepareParts): Promise<PreparedTopics> {
-  const { log, settings, topology, transport } = parts
+  const { log, questions, settings, topology, transport } = parts
   const admin = transport.admin()
-  const planned = await planTopics(topology, transport, settings)
-  const { existing, partitions: plan, problems, specs } = planned
-  const what = `app "${topology.app}"`
-  refuseAll('TAILRACE_TRANSPORT_PARTITIONS', what, problems)
-  const missing = specs.filter((spec) => !existing.has(spec.name))
-  if (missing.length > 0) await admin.create(missing)
-  // Another worker may have made them first, with other counts: what is there decides.
-  const now = new Map(
-    (await admin.describe(topicNames(topology))).map((topic) => [topic.name, topic])
+  const planned = await questions.ask(what.describe, () =>
+    planTopics(topology, transport, settings)
   )
+  const { existing, partitions: plan, problems, specs } = planned
+  const app = `app "${topology.app}"`
+  refuseAll('TAILRACE_TRANSPORT_PARTITIONS', app, problems)
+  const missing = specs.filter((spec) => !existing.has(spec.name))
+  if (missing.length > 0) await questions.ask(what.create, () => admin.create(missing))
+  // Another worker may have made them first, with other counts: what is there decides.
+  const there = await questions.ask(what.describe, () => admin.describe(topicNames(topology)))
+  const now = new Map(there.map((topic) => [topic.name, topic]))
   refuseAll(
     'TAILRACE_TRANSPORT_PARTITIONS',
-    what,
+    app,
     specs.flatMap((spec) => countProblems(spec, now.get(spec.name)))
   )
   checkTopics({ topology, specs, existing: now, log })

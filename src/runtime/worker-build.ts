@@ -1,5 +1,4 @@
 // Control plane. Puts the parts of a worker together: who is told what by whom.
-import { formatDuration } from '../core/duration.ts'
 import { readersOf, type Topology } from '../core/topology.ts'
 import { taskId, taskSpecs, topologyHash } from '../core/topology-partitions.ts'
 import { hasCode, messageOf } from '../core/errors.ts'
@@ -7,7 +6,7 @@ import type { Clock } from '../port/clock.ts'
 import type { Store } from '../port/store.ts'
 import type { JoinRequest, OwnedTask } from '../port/coordinator.ts'
 import type { FetchedChunk, Transport } from '../port/transport.ts'
-import type { BrokerWatch } from './broker-watch.ts'
+import { type BrokerWatch, tellAnswer, tellFailure } from './broker-watch.ts'
 import { CacheBudget } from './cache.ts'
 import { CommitLease } from './commit-lease.ts'
 import { CommitLoop } from './commit-loop.ts'
@@ -23,6 +22,7 @@ import { Pulse, type WatchedTask } from './pulse.ts'
 import { Queries } from './queries.ts'
 import { RecordLimits } from './record-limits.ts'
 import { rebalanceTimeoutMs, transactionTimeoutMs, type WorkerSettings } from './settings.ts'
+import type { StartQuestions } from './start-questions.ts'
 import { StateCleanup } from './state-cleanup.ts'
 import { lostPosition } from './task-opening.ts'
 import { TaskSet } from './task-set.ts'
@@ -51,6 +51,7 @@ export interface WorkerParts {
 export interface WorkerHooks {
   readonly memberId: string
   readonly brokerWatch: BrokerWatch
+  readonly questions: StartQuestions
   readonly counters: Counters
   readonly onFatal: (error: unknown) => void
   readonly onLeader: (owned: OwnedTask | undefined) => void
@@ -90,7 +91,7 @@ interface Common extends WorkerParts, WorkerHooks {
 /** Creates the topics, then everything that runs; nothing runs yet. */
 export async function buildRunning(parts: WorkerParts, hooks: WorkerHooks): Promise<Running> {
   const { clock, log, settings, store, topology } = parts
-  const topics = await prepareTopics(parts)
+  const topics = await prepareTopics({ ...parts, questions: hooks.questions })
   const pulse = new Pulse(watchedTasks(topology, topics))
   const budget = new CacheBudget(settings.cacheBytesMax)
   const later: Later = {}
@@ -285,11 +286,8 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
     instanceId: common.staticId,
     rebalanceTimeoutMs: rebalanceTimeoutMs(common.settings, transport.features)
   }
-  const answered = (): void => {
-    const awayMs = common.brokerWatch.answered()
-    if (awayMs === undefined) return
-    log.info({ awayMs }, `the broker answers again, after ${formatDuration(awayMs)}`)
-  }
+  const { brokerWatch } = common
+  const answered = (): void => tellAnswer(brokerWatch, log)
   const parts: KeeperParts = {
     request,
     lease: common.lease,
@@ -300,10 +298,7 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
       common.onAnswer()
     },
     onConnected: answered,
-    onError: (error) => {
-      if (!common.brokerWatch.failed(error)) return
-      log.warn({ err: error }, `the group cannot be asked: ${messageOf(error)}`)
-    },
+    onError: (error) => tellFailure(brokerWatch, { error, log, what: 'the group cannot be asked' }),
     onDeath: common.onFatal
   }
   const { door } = transport

@@ -18,6 +18,7 @@ import { BrokerWatch } from './broker-watch.ts'
 import { newCounters } from './monitor.ts'
 import { PlainSender } from './plain-sender.ts'
 import type { Queries } from './queries.ts'
+import { StartQuestions } from './start-questions.ts'
 import {
   dumpText,
   taskStatus,
@@ -51,6 +52,8 @@ export class WorkerRuntime implements Engine {
   readonly #leading: Background
   readonly #ended: PromiseWithResolvers<unknown> = Promise.withResolvers()
   readonly #brokerWatch: BrokerWatch
+  readonly #questions: StartQuestions
+  readonly #startEnd: AbortController = new AbortController()
   #running: Running | undefined
   #state: WorkerState = 'starting'
   #leader: OwnedTask | undefined
@@ -68,6 +71,13 @@ export class WorkerRuntime implements Engine {
     const { recordBytesMax } = settings
     this.#tickedMs = clock.monotonic()
     this.#brokerWatch = new BrokerWatch(clock)
+    this.#questions = new StartQuestions({
+      clock,
+      log,
+      watch: this.#brokerWatch,
+      limitMs: settings.brokerTimeoutMs,
+      signal: this.#startEnd.signal
+    })
     this.memberId = `${instanceId}-${Math.floor(random() * 0x1_0000_0000).toString(36)}`
     this.#sender = new PlainSender({ transport, clock, recordBytesMax })
     const onFatal = (error: unknown): void => this.#fail(error)
@@ -84,34 +94,46 @@ export class WorkerRuntime implements Engine {
   /** Resolves when the worker has joined its group, and recovered what it was given first. */
   async start(): Promise<void> {
     try {
-      const running = await buildRunning(this.#parts, {
-        memberId: this.memberId,
-        brokerWatch: this.#brokerWatch,
-        counters: this.#counters,
-        onFatal: (error) => this.#fail(error),
-        onLeader: (owned) => this.#lead(owned),
-        onAnswer: () => this.#answered.resolve()
-      })
+      const running = await this.#build()
       this.#running = running
       await running.cleanup.start()
-      await running.commits.start()
+      await this.#questions.ask('no transaction can be begun', () => running.commits.start())
+      await this.#unlessStopped()
       running.intake.start()
-      // From here on a log that is away is waited out, and for how long is what the tick sees.
+      // From here on how long a log is away is what the tick sees.
       this.#tick(running)
       failpoint('keeper.starting')
       await running.keeper.start()
       running.pulse.watch(this.#parts.settings.stallTimeoutMs)
       await this.#firstAnswer()
       await running.tasks.settled()
-      if (this.#state !== 'starting') throw await this.ended
+      await this.#unlessStopped()
       this.#state = 'running'
       this.#everywhere.start()
       if (this.#leader !== undefined) this.#leading.start()
     } catch (error) {
-      this.#fail(error)
-      await this.ended
-      throw error
+      if (this.#stopping === undefined) this.#fail(error)
+      throw (await this.ended) ?? error
     }
+  }
+
+  async #build(): Promise<Running> {
+    const running = await buildRunning(this.#parts, {
+      memberId: this.memberId,
+      brokerWatch: this.#brokerWatch,
+      questions: this.#questions,
+      counters: this.#counters,
+      onFatal: (error) => this.#fail(error),
+      onLeader: (owned) => this.#lead(owned),
+      onAnswer: () => this.#answered.resolve()
+    })
+    await this.#unlessStopped()
+    return running
+  }
+
+  // Whoever stops a worker does not see what its start makes afterwards.
+  async #unlessStopped(): Promise<void> {
+    if (this.#stopping !== undefined) throw await this.ended
   }
 
   readonly #answered: PromiseWithResolvers<void> = Promise.withResolvers()
@@ -199,6 +221,7 @@ export class WorkerRuntime implements Engine {
   // The reverse of the start. Every step has its own limit, or needs none.
   async #shutDown(): Promise<void> {
     const running = this.#running
+    this.#startEnd.abort()
     const { shutdownTimeoutMs, stallTimeoutMs } = this.#parts.settings
     // A loop that is blocked now would neither see its deadline nor another signal.
     running?.pulse.watch(Math.min(shutdownTimeoutMs, stallTimeoutMs))

@@ -168,6 +168,51 @@ test('a start that waits for its broker can be stopped', { timeout }, async (t) 
   await own.scene.finish()
 })
 
+for (const [api, what] of [
+  ['CreateTopics', 'the topics cannot be created'],
+  ['InitProducerId', 'no transaction can be begun']
+] as const) {
+  test(`a broker that dies over the ${api} of a start is waited for`, { timeout }, async (t) => {
+    const { broker, scene } = await ownScene(t)
+    await scene.send(300)
+    const held = broker.proxy.next(api, 'hold-request')
+    const worker = scene.worker()
+    await held.happened
+    await broker.cluster.node().kill()
+    held.release()
+    // Said long before the transport gives one request up.
+    await worker.line(new RegExp(`WARN.*${what}`))
+    await broker.cluster.node().start()
+    await worker.started()
+    assert.match(worker.text, /the broker answers again/)
+    await scene.settled()
+    await worker.stop()
+    await scene.verify()
+  })
+}
+
+test('over the topics of a start, too, it is waited for no longer than that, or a signal', {
+  timeout
+}, async (t) => {
+  const { broker, scene } = await ownScene(t)
+  await scene.send(300)
+  const held = [1, 2].map(() => broker.proxy.next('CreateTopics', 'hold-request'))
+  const short = scene.worker({ data: 'short', env: { TAILRACE_BROKER_TIMEOUT: '4s' } })
+  const patient = scene.worker({ data: 'patient' })
+  await Promise.all(held.map(({ happened }) => happened))
+  await broker.cluster.node().kill()
+  for (const one of held) one.release()
+  await short.ends({ code: 1 })
+  assert.match(short.text, /the broker has not answered for brokerTimeout \(4s\)/)
+  await patient.line(/WARN.*the topics cannot be created/)
+  const begunMs = performance.now()
+  await patient.stop()
+  t.diagnostic(`stopped after ${Math.round(performance.now() - begunMs)} ms`)
+  assert.doesNotMatch(patient.text, /ERROR/)
+  await broker.cluster.node().start()
+  await scene.finish()
+})
+
 test('three brokers, killed and restarted one after the other', { timeout }, async (t) => {
   const { broker, scene } = await ownScene(t, { nodes: 3 })
   await scene.send(300)
