@@ -254,11 +254,7 @@ async function runTask(declare: (app: App) => void, bytes: Buffer, events: numbe
     },
     budget: new CacheBudget(1e9),
     spreader: new Spreader(),
-    limits: new RecordLimits({
-      clock: realClock,
-      recordBytesMax: defaultSettings.recordBytesMax,
-      limitsOf: () => undefined
-    }),
+    limits,
     host: dispatcher
   }
   const { run } = buildTask({ task, epoch: 1 }, sub, parts)
@@ -272,6 +268,12 @@ async function runTask(declare: (app: App) => void, bytes: Buffer, events: numbe
   while (run.finishedRecords < events) await realClock.turn()
 }
 
+const limits = new RecordLimits({
+  clock: realClock,
+  recordBytesMax: defaultSettings.recordBytesMax,
+  limitsOf: () => undefined
+})
+
 function dispatcherOf(task: string): Dispatcher {
   return new Dispatcher({
     clock: realClock,
@@ -283,6 +285,7 @@ function dispatcherOf(task: string): Dispatcher {
     futureLimitMs: 3_600_000,
     onError: undefined,
     deadLetter: undefined,
+    limits,
     partitionsOf: () => 1,
     onFatal: (error) => {
       throw error

@@ -8,6 +8,7 @@ import type { OutgoingRecord } from '../port/transport.ts'
 import type { Log } from './log.ts'
 import type { Counters } from './monitor.ts'
 import type { Pulse, PulseRow } from './pulse.ts'
+import type { RecordLimits } from './record-limits.ts'
 import type { Sender } from './sender.ts'
 import type { Schedulable, TaskHost } from './task-host.ts'
 
@@ -21,6 +22,7 @@ export interface DispatcherParts {
   readonly futureLimitMs: number
   readonly onError: OnError | undefined
   readonly deadLetter: string | undefined
+  readonly limits: RecordLimits
   readonly partitionsOf: (topic: string) => number
   readonly onFatal: (error: unknown) => void
   /** Looks at what waits for a commit; true asks for one now. */
@@ -43,6 +45,7 @@ export class Dispatcher implements TaskHost {
   readonly taskIdleMs: number
   readonly onError: OnError | undefined
   readonly deadLetter: string | undefined
+  readonly limits: RecordLimits
   readonly #parts: DispatcherParts
   readonly #ready = new Set<Schedulable>()
   #sender: Sender | undefined
@@ -63,6 +66,7 @@ export class Dispatcher implements TaskHost {
     this.taskIdleMs = parts.taskIdleMs
     this.onError = parts.onError
     this.deadLetter = parts.deadLetter
+    this.limits = parts.limits
     this.#startTurn()
   }
 

@@ -103,7 +103,15 @@ export class Failures {
     if (open.deadLettered?.has(topic) !== true) {
       if (failure.stage === 'decode') open.deadLettered = new Set(open.deadLettered).add(topic)
       const to = { topic, partitions: host.partitionsOf(topic), agent: processorOf(open) }
-      this.#parts.journal.send(deadLetterOf(open.inflow.queue, failure, to))
+      const letter = deadLetterOf(open.inflow.queue, failure, to)
+      try {
+        host.limits.checkPassedOn(topic, letter)
+      } catch (error) {
+        // Nobody is left to ask: what cannot even be put aside must not be lost.
+        host.stopWorker(misfit(error, failure))
+        return
+      }
+      this.#parts.journal.send(letter)
       host.counters.deadLettered++
     }
     toNextRoute(open)
@@ -117,4 +125,17 @@ function withoutTopic(agent: string, failure: Failure): TailraceError {
       messageOf(failure.error),
     { hint: 'Set `deadLetter` in createApp, or name a topic: deadLetter(topic).' }
   )
+}
+
+function misfit(error: unknown, { record }: Failure): unknown {
+  if (!(error instanceof TailraceError)) return error
+  const { offset, partition, topic } = record
+  const where = `the dead letter of "${topic}" partition ${partition} offset ${offset}`
+  return new TailraceError(error.code, `${where} does not fit its topic: ${error.sentence}`, {
+    hint:
+      'Raise the limit of the dead letter topic: headers that say what happened come on top of ' +
+      'the record. Or let onError skip such a record.',
+    cause: error,
+    context: { topic, partition, offset: Number(offset) }
+  })
 }

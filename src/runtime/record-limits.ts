@@ -33,22 +33,24 @@ export class RecordLimits {
   }
 
   /** @throws TAILRACE_SCHEMA_TOO_LARGE, TAILRACE_TRANSPORT_REFUSED */
-  check(topic: string, { headers, key, timestamp, value }: LimitedRecord): void {
-    let bytes = (key?.length ?? 0) + (value?.length ?? 0)
-    let headerCount = 0
-    if (headers !== undefined) {
-      for (const header of headers) bytes += header.key.length + (header.value?.length ?? 0)
-      headerCount = headers.length
-    }
-    const { limitsOf, recordBytesMax } = this.#parts
+  check(topic: string, record: LimitedRecord): void {
+    const bytes = bytesOf(record)
+    const { recordBytesMax } = this.#parts
     if (bytes > recordBytesMax) throw tooLarge(topic, bytes, ['recordBytesMax', recordBytesMax])
-    const limits = limitsOf(topic)
+    this.#checkTopic(topic, record, bytes)
+  }
+
+  /** As `check`, of a record that is as large as somebody else made it. */
+  checkPassedOn(topic: string, record: LimitedRecord): void {
+    this.#checkTopic(topic, record, bytesOf(record))
+  }
+
+  #checkTopic(topic: string, { headers, timestamp }: LimitedRecord, bytes: number): void {
+    const limits = this.#parts.limitsOf(topic)
     if (limits === undefined) return
     const { batchBytesMax } = limits
-    if (
-      batchBytesMax !== undefined &&
-      bytes + batchBytes + headerBytes * headerCount > batchBytesMax
-    ) {
+    const aroundBytes = batchBytes + headerBytes * (headers?.length ?? 0)
+    if (batchBytesMax !== undefined && bytes + aroundBytes > batchBytesMax) {
       throw tooLarge(topic, bytes, ['max.message.bytes of the topic', batchBytesMax])
     }
     this.#checkTime(topic, timestamp, limits)
@@ -76,6 +78,13 @@ export class RecordLimits {
       throw refusedTime(topic, timestamp, ['behind', behindMsMax, 'before'])
     }
   }
+}
+
+function bytesOf({ headers, key, value }: LimitedRecord): number {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0)
+  if (headers === undefined) return bytes
+  for (const header of headers) bytes += header.key.length + (header.value?.length ?? 0)
+  return bytes
 }
 
 function tooLarge(topic: string, bytes: number, [name, limit]: [string, number]): TailraceError {

@@ -6,6 +6,7 @@ import type { Log } from './log.ts'
 import type { Counters } from './monitor.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { PulseRow } from './pulse.ts'
+import type { RecordLimits } from './record-limits.ts'
 
 /** A task as its worker schedules it. */
 export interface Schedulable {
@@ -25,6 +26,8 @@ export interface TaskHost {
   readonly taskIdleMs: number
   readonly onError: OnError | undefined
   readonly deadLetter: string | undefined
+  /** What topics take. */
+  readonly limits: RecordLimits
   partitionsOf(topic: string): number
   /** False while a commit must come first, or while the worker is quiet. */
   mayDispatch(): boolean

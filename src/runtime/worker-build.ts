@@ -85,6 +85,7 @@ interface Common extends WorkerParts, WorkerHooks {
   readonly pulse: Pulse
   readonly lease: CommitLease
   readonly budget: CacheBudget
+  readonly limits: RecordLimits
   readonly later: Later
 }
 
@@ -96,7 +97,12 @@ export async function buildRunning(parts: WorkerParts, hooks: WorkerHooks): Prom
   const budget = new CacheBudget(settings.cacheBytesMax)
   const later: Later = {}
   const lease = new CommitLease(clock)
-  const common: Common = { ...parts, ...hooks, topics, pulse, lease, budget, later }
+  const limits = new RecordLimits({
+    clock,
+    recordBytesMax: settings.recordBytesMax,
+    limitsOf: topics.limitsOf
+  })
+  const common: Common = { ...parts, ...hooks, topics, pulse, lease, budget, limits, later }
   const dispatcher = buildDispatcher(common)
   budget.onGrown = () => dispatcher.lookSoon()
   const intake = await buildIntake(common, dispatcher)
@@ -141,6 +147,7 @@ function buildDispatcher(common: Common): Dispatcher {
     futureLimitMs: settings.futureLimitMs,
     onError,
     deadLetter,
+    limits: common.limits,
     partitionsOf: topics.partitionsOf,
     onFatal: common.onFatal,
     isPressed: () => !budget.makeRoom() || uncommittedBytes(later) > transactionBytesMax,
@@ -202,7 +209,7 @@ function buildTaskSet(
   common: Common,
   own: { dispatcher: Dispatcher; intake: Intake; cleanup: StateCleanup }
 ): TaskSet {
-  const { budget, clock, later, settings, store, topics, topology, transport } = common
+  const { budget, clock, later, limits, settings, store, topics, topology, transport } = common
   const nothing = Promise.resolve()
   return new TaskSet({
     ...own,
@@ -216,11 +223,7 @@ function buildTaskSet(
       topics,
       budget,
       spreader: new Spreader(),
-      limits: new RecordLimits({
-        clock,
-        recordBytesMax: settings.recordBytesMax,
-        limitsOf: topics.limitsOf
-      }),
+      limits,
       host: own.dispatcher
     },
     clock,

@@ -31,9 +31,11 @@ onKafka('a record that is too large for the dead letters ends the worker, unlost
   }
   const error = await log.endOf(reading())
   assert.ok(hasCode(error, 'TAILRACE_SCHEMA_TOO_LARGE'), String(error))
-  const says = /a record for dead\/0 makes a batch of \d+ bytes; .*max\.message\.bytes/
-  assert.match(log.plain(error.message), says)
-  assert.match(error.hint, /raise `max\.message\.bytes`/)
+  const said = log.plain(error.message)
+  assert.match(said, /the dead letter of "in" partition 0 offset 1 does not fit its topic/)
+  assert.match(said, /a record for "dead" has \d+ bytes; .*max\.message\.bytes.* 1048588/)
+  assert.match(error.hint, /^Raise the limit of the dead letter topic/)
+  assert.deepEqual(error.context, { topic: log.name('in'), partition: 0, offset: 1 })
   assert.deepEqual(await log.read(log.name('dead')), [])
   await log.transport.admin().delete([log.name('dead')])
   await log.create(log.name('dead'), 1, roomy)
@@ -45,4 +47,18 @@ onKafka('a record that is too large for the dead letters ends the worker, unlost
     [large]
   )
   assert.equal(seen.at(-1), 'after')
+})
+
+onKafka('a record that is too old for the dead letters is named as well', async (log) => {
+  await log.create(log.name('in'), 1)
+  await log.create(log.name('dead'), 1, { 'message.timestamp.before.max.ms': '60000' })
+  await log.put(log.name('in'), [{ value: '"young"' }, { value: 'old', timestamp: 1_000 }])
+  const app = log.app({ deadLetter: log.name('dead'), onError: deadLetter() })
+  const source = app.topic(log.name('in'), { value: z.string() })
+  app.each('read', { source }, () => undefined)
+  const error = await log.endOf(app)
+  assert.ok(hasCode(error, 'TAILRACE_TRANSPORT_REFUSED'), String(error))
+  const said = log.plain(error.message)
+  assert.match(said, /the dead letter of "in" partition 0 offset 1 does not fit its topic/)
+  assert.match(said, /a record for "dead" is of 1970-01-01T00:00:01\.000Z, more than 1m behind now/)
 })
