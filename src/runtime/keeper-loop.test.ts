@@ -71,6 +71,8 @@ interface Scene {
   readonly lease: CommitLease
   readonly told: { readonly answer: BeatAnswer; readonly membership: number }[]
   readonly refused: unknown[]
+  /** What the worker learns of the log itself, in order. */
+  readonly states: ('away' | 'heard')[]
 }
 
 async function withLoop(
@@ -82,6 +84,7 @@ async function withLoop(
   group.answer = first
   const told: Scene['told'] = []
   const refused: unknown[] = []
+  const states: Scene['states'] = []
   const loop = new KeeperLoop({
     coordinator: group,
     clock: realClock,
@@ -89,12 +92,13 @@ async function withLoop(
     lease: new CommitLease(realClock, lease.shared),
     leaseMsMax: 30_000,
     onAnswer: (answer, membership) => told.push({ answer, membership }),
-    onError: () => undefined,
+    onHeard: () => states.push('heard'),
+    onError: () => states.push('away'),
     onRefused: (error) => refused.push(error)
   })
   await loop.start()
   try {
-    await run({ group, loop, lease, told, refused })
+    await run({ group, loop, lease, told, refused, states })
   } finally {
     group.rejoined.resolve()
     lease.release()
@@ -178,5 +182,38 @@ test('a group that refuses the member for good is asked no more', { timeout: 30_
     lease.told(told.at(-1)?.membership ?? 0)
     await lease.take(30_000)
     assert.equal(refused.length, 1)
+  })
+)
+
+test(
+  'a log that answers again is told of, also while a member is not taken in',
+  {
+    timeout: 30_000
+  },
+  () =>
+    withLoop(
+      async ({ group, states, told }) => {
+        group.failure = new TailraceError('TAILRACE_TRANSPORT_UNAVAILABLE', 'gone')
+        await until(() => states.length > 1)
+        group.failure = undefined
+        await until(() => states.at(-1) === 'heard')
+        assert.equal(told.length, 0, 'there is nothing else to tell')
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        assert.equal(states.filter((one) => one === 'heard').length, 1)
+      },
+      answerOf(0, { isPending: true })
+    )
+)
+
+test('a loss that the clock alone has shown is no sign of the log', { timeout: 30_000 }, () =>
+  withLoop(async ({ group, states, told }) => {
+    group.failure = new TailraceError('TAILRACE_TRANSPORT_UNAVAILABLE', 'gone')
+    await until(() => states.length > 0)
+    group.answer = answerOf(1, { isLost: true })
+    group.failure = undefined
+    await until(() => told.at(-1)?.answer.isLost === true)
+    assert.ok(!states.includes('heard'))
+    group.answer = answerOf(0, { isPending: true })
+    await until(() => states.at(-1) === 'heard')
   })
 )

@@ -14,6 +14,8 @@ export interface KeeperLoopParts {
   readonly leaseMsMax: number
   /** Called when an answer differs from the one before. `membership` numbers whose answer it is. */
   readonly onAnswer: (answer: BeatAnswer, membership: number) => void
+  /** After failures the log has answered again, whatever it said. */
+  readonly onHeard: () => void
   /** A beat failed; it is tried again at the next interval. */
   readonly onError: (error: unknown) => void
   /** The group has no place for this member, however often it asks. */
@@ -34,6 +36,7 @@ export class KeeperLoop {
   #isStopped = false
   #wake: () => void = () => undefined
   #last = ''
+  #isAway = false
   #member = ''
   #membership = 0
   #join: 'none' | 'under way' | 'ended' = 'none'
@@ -98,16 +101,22 @@ export class KeeperLoop {
 
   #heed(answer: BeatAnswer, hasJoined: boolean): void {
     if (hasJoined) this.#last = ''
+    // That it is lost a member may know by its clock alone.
+    if (this.#isAway && !answer.isLost) this.#back()
     this.#publish(answer)
     // Only now: a commit that begins must find out that there is something newer to be told.
     if (hasJoined) this.#endJoin()
     if (answer.isRejoinDue === true && this.#join === 'none') void this.#rejoin()
   }
 
-  // That the log answers again must be told, even if it answers as before.
   #failed(error: unknown): void {
-    this.#last = ''
+    this.#isAway = true
     this.#parts.onError(error)
+  }
+
+  #back(): void {
+    this.#isAway = false
+    this.#parts.onHeard()
   }
 
   #endJoin(): void {

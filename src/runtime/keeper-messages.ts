@@ -22,8 +22,8 @@ export interface ReleaseMessage {
 export type ToKeeper = ReleaseMessage | { readonly kind: 'leave' }
 
 export type FromKeeper =
-  /** The log is reached, and the group not yet. */
-  | { readonly kind: 'connected' }
+  /** The log is there: reached for the first time, or again. */
+  | { readonly kind: 'heard' }
   | { readonly kind: 'joined' }
   | { readonly kind: 'answer'; readonly answer: BeatAnswer; readonly membership: number }
   | { readonly kind: 'released'; readonly id: number }

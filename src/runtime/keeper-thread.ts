@@ -60,7 +60,7 @@ async function connect(): Promise<Connection | undefined> {
   for (let delayMs = againMs.first; !signal.aborted; delayMs *= 2) {
     try {
       const connected = await openConnection()
-      say({ kind: 'connected' })
+      say({ kind: 'heard' })
       return connected
     } catch (error) {
       if (!hasCode(error, 'TAILRACE_TRANSPORT_UNAVAILABLE')) throw error
@@ -82,6 +82,7 @@ async function openConnection(): Promise<Connection> {
       lease: new CommitLease(realClock, lease),
       leaseMsMax,
       onAnswer: (answer, membership) => say({ kind: 'answer', answer, membership }),
+      onHeard: () => say({ kind: 'heard' }),
       onError: (error) => say({ kind: 'error', error: toldOf(error), isFatal: false }),
       onRefused: fail
     })

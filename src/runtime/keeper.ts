@@ -22,8 +22,8 @@ export interface KeeperParts {
   /** How long a commit may hold up a join of the group. */
   readonly leaseMsMax: number
   readonly onAnswer: (answer: BeatAnswer) => void
-  /** A connection to the log is there, and nothing was asked yet. */
-  readonly onConnected: () => void
+  /** The log was reached for the first time, or has answered after failures. */
+  readonly onHeard: () => void
   /** A beat failed, or no connection came about; it is tried again. */
   readonly onError: (error: unknown) => void
   /** The keeper itself is gone: without it the worker must not go on. */
@@ -109,8 +109,8 @@ export class ThreadKeeper implements Keeper {
         this.#waiting.get(message.id)?.()
         this.#waiting.delete(message.id)
         return
-      case 'connected':
-        this.#parts.onConnected()
+      case 'heard':
+        this.#parts.onHeard()
         return
       case 'error':
         if (message.isFatal) died(errorOf(message.error))

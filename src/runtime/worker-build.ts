@@ -290,17 +290,15 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
     rebalanceTimeoutMs: rebalanceTimeoutMs(common.settings, transport.features)
   }
   const { brokerWatch } = common
-  const answered = (): void => tellAnswer(brokerWatch, log)
   const parts: KeeperParts = {
     request,
     lease: common.lease,
     leaseMsMax: common.settings.commitTimeoutMs,
     onAnswer: (answer) => {
-      answered()
       tasks.apply(answer)
       common.onAnswer()
     },
-    onConnected: answered,
+    onHeard: () => tellAnswer(brokerWatch, log),
     onError: (error) => tellFailure(brokerWatch, { error, log, what: 'the group cannot be asked' }),
     onDeath: common.onFatal
   }

@@ -120,6 +120,7 @@ export class Member {
         this.lease.told(membership, answer.isLost)
         if (this.isReleasing && answer.revoked.length > 0) void this.release(answer.revoked)
       },
+      onHeard: () => undefined,
       onError: (error) => this.errors.push(error),
       onRefused: (error) => {
         this.refusal = error

@@ -69,11 +69,11 @@ test('connections that are cut again and again leave nothing behind', { timeout 
 test('a worker alone that sleeps beyond its transaction', { timeout }, async (t) => {
   const { scene } = await ownScene(t)
   await scene.send(300)
-  const env = { TAILRACE_STALL_TIMEOUT: '1s' }
+  const env = { TAILRACE_STALL_TIMEOUT: '1s', TAILRACE_COMMIT_TIMEOUT: '1s' }
   const worker = scene.worker({ failpoint: 'kafka.end.sent:5:stop', env })
   await underLoad(scene, () => worker.isAsleep)
-  // `stallTimeout` and 30 s are the time of a transaction.
-  await sleep(33_000)
+  // The time of its transaction: `stallTimeout`, twice `commitTimeout`, 10 ms and 30 s.
+  await sleep(35_000)
   worker.signal('SIGCONT')
   await scene.send(100)
   await scene.settled()
@@ -104,6 +104,27 @@ test('a broker that is not there at the start', { timeout }, async (t) => {
   await worker.ends({ code: 1 })
   assert.match(worker.text, new RegExp(`127\\.0\\.0\\.1:${broker.proxy.ports[0]}`))
   assert.match(worker.text, /TAILRACE_TRANSPORT_UNAVAILABLE/)
+})
+
+test('a broker that is back while a join waits does not count as away', { timeout }, async (t) => {
+  const { broker, scene } = await ownScene(t)
+  await scene.send(300)
+  const worker = await scene.worker({ env: { TAILRACE_BROKER_TIMEOUT: '9s' } }).started()
+  // Longer than its session: what it does first when the broker is back is to join.
+  await broker.proxy.refuse()
+  await worker.line(/WARN.*the group cannot be asked/)
+  await sleep(3_000)
+  const held = broker.proxy.next('JoinGroup', 'hold-request')
+  await broker.proxy.accept()
+  await held.happened
+  await worker.line(/the broker answers again/)
+  await sleep(9_000)
+  assert.ok(!worker.hasEnded, worker.text)
+  held.release()
+  await scene.send(300)
+  await scene.settled()
+  await worker.stop()
+  await scene.verify()
 })
 
 /** Asleep with its own connections open and none of its keeper; then the broker is killed. */

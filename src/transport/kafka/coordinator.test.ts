@@ -96,6 +96,8 @@ class ScriptedGroup implements GroupWire {
     this.left.push(asker)
     return kafka.none
   }
+
+  async reach(): Promise<void> {}
 }
 
 interface Scene {

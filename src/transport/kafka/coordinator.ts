@@ -66,6 +66,7 @@ export class KafkaCoordinator implements Coordinator {
   #membership: Membership | undefined
   #round: Promise<void> | undefined
   #beating: Promise<void> | undefined
+  #reaching: Promise<void> | undefined
   #fencing: Promise<unknown> | undefined
   /** On the monotonic clock: when the last question was sent that the group answered well. */
   #heardMs = 0
@@ -102,6 +103,7 @@ export class KafkaCoordinator implements Coordinator {
     this.#loseByClock(membership)
     // While there is trouble, every beat says so: no answer from memory, and none before a new try.
     if (this.#trouble !== undefined) await this.#wait(retryMs.max)
+    if (this.#round !== undefined && this.#trouble !== undefined) await this.#reach(membership)
     if (this.#round === undefined && this.#mayAsk()) await this.#ask(membership)
     const { holding } = this.#open('group.beat')
     if (this.#refusal !== undefined) throw this.#refusal
@@ -236,6 +238,21 @@ export class KafkaCoordinator implements Coordinator {
     limit.abort()
   }
 
+  // A join is answered when all others have joined: that the broker is back shows elsewhere.
+  async #reach({ request, wire }: Membership): Promise<void> {
+    const { group, heartbeatMs } = request
+    this.#reaching ??= wire
+      .reach(group)
+      .then(() => this.#heard())
+      .catch(throwUnlessFailure)
+      .finally(() => {
+        this.#reaching = undefined
+      })
+    const limit = new AbortController()
+    await Promise.race([this.#reaching, pause(this.#parts.clock, heartbeatMs, limit.signal)])
+    limit.abort()
+  }
+
   async #heartbeat(membership: Membership): Promise<void> {
     const { holding, request, wire } = membership
     const { group, instanceId } = request
@@ -248,7 +265,7 @@ export class KafkaCoordinator implements Coordinator {
         this.#heed(code, membership, sentMs)
       }
     } catch (error) {
-      if (!(error instanceof KafkaFailure)) throw error
+      throwUnlessFailure(error)
       this.#failed(error)
     }
   }
@@ -341,6 +358,10 @@ export class KafkaCoordinator implements Coordinator {
     if (!this.#isClosed) return
     throw new TailraceError('TAILRACE_TRANSPORT_CLOSED', `${operation} after the log was closed`)
   }
+}
+
+function throwUnlessFailure(error: unknown): asserts error is KafkaFailure {
+  if (!(error instanceof KafkaFailure)) throw error
 }
 
 function ignore(): void {

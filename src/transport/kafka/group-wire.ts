@@ -1,7 +1,13 @@
 // The five requests of group membership, each to the broker that coordinates the group now.
 
 import type { Cluster } from './cluster.ts'
-import { heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from './library.ts'
+import {
+  findCoordinatorV4,
+  heartbeatV4,
+  joinGroupV9,
+  leaveGroupV5,
+  syncGroupV5
+} from './library.ts'
 import { failure, kafka } from './protocol-failure.ts'
 
 /** Kafka's type of group whose members group tools can read. */
@@ -55,8 +61,12 @@ export interface GroupWire {
   heartbeat(question: Asker & { readonly generation: number }): Promise<number>
   /** By a connection of its own: a join that is under way holds up the other. */
   leave(question: Asker): Promise<number>
+  /** As `leave`; resolves when the coordinator answers at all. */
+  reach(group: string): Promise<void>
 }
 
+/** Of what is coordinated, as FindCoordinator names it. */
+const groupKey = 0
 /** Beyond the time that a broker may take over an answer. */
 const graceMs = 10_000
 
@@ -137,6 +147,11 @@ export class KafkaGroupWire implements GroupWire {
       { memberId, groupInstanceId: instanceId ?? null, reason: 'the worker stopped' }
     ])
     return this.#heed(group, answer.errorCode)
+  }
+
+  async reach(group: string): Promise<void> {
+    const link = await this.#cluster.coordinator('group', group, 'control')
+    await link.call(findCoordinatorV4.api, groupKey, [group])
   }
 
   #heed(group: string, errorCode: number): number {
