@@ -102,17 +102,19 @@ that is wrong in itself throws where it stands, with the mistakes of the environ
 A duration is a number of milliseconds or a text such as \`250ms\`, \`10s\`, \`5m\`, \`1h\`.
 A size is a number of bytes, or in text also \`512KiB\`, \`64MiB\`, \`1GiB\`.`
 
-const transactionSlackMs = transactionTimeoutMs(defaultSettings) - defaultSettings.stallTimeoutMs
+const transactionMs = transactionTimeoutMs(defaultSettings)
 
 const tail = `\`id\` of \`createApp\` has no other place: it names the app, its consumer group and
 its internal topics.
 
 The times must fit each other: \`commitInterval\` < \`commitTimeout\` ≤ \`shutdownTimeout\`,
 \`drainTimeout\` ≤ \`shutdownTimeout\`, \`drainTimeout\` < \`stallTimeout\`. On Kafka also
-\`heartbeat\` < \`sessionTimeout\`, and for exactly-once \`commitTimeout\` < the time of a
-transaction, which is \`stallTimeout\` and ${formatDuration(transactionSlackMs)}. Only what
-somebody wrote can contradict; a default gives way. The brokers have limits of their own for
-\`sessionTimeout\` and for transactions: they refuse what is beyond, when the worker starts.`
+\`heartbeat\` < \`sessionTimeout\`. Only what somebody wrote can contradict; a default gives way.
+
+The brokers abort a transaction that is open for longer than all of these one after the other:
+\`commitInterval\`, \`stallTimeout\`, twice \`commitTimeout\` (a commit may have to wait for a join of
+the group) and 30s, which is ${formatDuration(transactionMs)} by default. They have limits of their
+own for it and for \`sessionTimeout\`, and refuse what is beyond when the worker starts.`
 
 export const optionsPagePath: string = join(
   import.meta.dirname,

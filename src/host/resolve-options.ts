@@ -1,7 +1,7 @@
 // One value for each option: flag before start before environment before code before default.
 import { formatDuration } from '../core/duration.ts'
 import { nameProblem, type Problem, refuseAll } from '../core/problems.ts'
-import { defaultSettings, transactionTimeoutMs, type WorkerSettings } from '../runtime/settings.ts'
+import { defaultSettings, type WorkerSettings } from '../runtime/settings.ts'
 import { groupTimesOf } from '../transport/kafka/group-times.ts'
 import {
   type Environment,
@@ -69,7 +69,7 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
   refuseAll('TAILRACE_CONFIG_INVALID', 'the configuration', [
     ...layers.flatMap((layer) => layer.problems),
     ...timeoutProblems(settings, chosen),
-    ...(isKafka ? kafkaProblems(settings, chosen) : []),
+    ...(isKafka ? kafkaProblems(chosen) : []),
     ...(isProduction ? productionProblems(chosen, sources.environment) : [])
   ])
   return {
@@ -186,10 +186,10 @@ function timeoutProblems(settings: WorkerSettings, chosen: Choice): Problem[] {
 }
 
 /**
- * What else must fit where the brokers of Kafka are asked. That a session and a commit fit into a
- * rebalance needs no check: `rebalanceTimeoutMs` is made of them.
+ * What else must fit where the brokers of Kafka are asked. That a commit fits into a rebalance and
+ * a transaction needs no check: `rebalanceTimeoutMs` and `transactionTimeoutMs` are made of it.
  */
-function kafkaProblems(settings: WorkerSettings, chosen: Choice): Problem[] {
+function kafkaProblems(chosen: Choice): Problem[] {
   const problems: Problem[] = []
   const { heartbeatMs, sessionTimeoutMs } = groupTimesOf(kafkaOf(chosen))
   if (heartbeatMs >= sessionTimeoutMs) {
@@ -199,18 +199,6 @@ function kafkaProblems(settings: WorkerSettings, chosen: Choice): Problem[] {
         `is ${formatDuration(heartbeatMs)}; expected less than ` +
         `${chosen.nameOf('sessionTimeout')}, which is ${formatDuration(sessionTimeoutMs)}`,
       fix: 'Lower one, or raise `sessionTimeout`.'
-    })
-  }
-  const { commitTimeoutMs, guarantee, stallTimeoutMs } = settings
-  const transactionMs = transactionTimeoutMs(settings)
-  if (guarantee === 'exactly-once' && commitTimeoutMs >= transactionMs) {
-    const slack = formatDuration(transactionMs - stallTimeoutMs)
-    problems.push({
-      path: chosen.nameOf('commitTimeout'),
-      message:
-        `is ${formatDuration(commitTimeoutMs)}; expected less than the time of a transaction, ` +
-        `which is ${formatDuration(transactionMs)}: ${chosen.nameOf('stallTimeout')} and ${slack}`,
-      fix: 'Lower it, or raise `stallTimeout`: the brokers abort what takes longer.'
     })
   }
   return problems

@@ -12,6 +12,15 @@ test('a rebalance waits for a commit and for the beats around it, and for a sess
   }
 })
 
-test('a transaction outlives the longest event', () => {
-  assert.equal(transactionTimeoutMs({ ...defaultSettings, stallTimeoutMs: 300_000 }), 330_000)
+test('a transaction outlives all that our own limits allow one after the other', () => {
+  assert.equal(transactionTimeoutMs(defaultSettings), 390_100)
+  for (const [commitIntervalMs, stallTimeoutMs, commitTimeoutMs] of [
+    [3_600_000, 1_000, 1],
+    [1, 86_400_000, 30_000],
+    [100, 1_000, 600_000]
+  ] as const) {
+    const settings = { ...defaultSettings, commitIntervalMs, stallTimeoutMs, commitTimeoutMs }
+    const longestMs = commitIntervalMs + stallTimeoutMs + 2 * commitTimeoutMs
+    assert.ok(transactionTimeoutMs(settings) > longestMs)
+  }
 })

@@ -58,12 +58,16 @@ export const defaultSettings: WorkerSettings = {
   replicationFactor: -1
 }
 
-/** When a stalled event has ended its worker, the log aborts what was open so much later. */
+/** What no limit of ours is about: a slow disk, a loop that is late. */
 const transactionSlackMs = 30_000
 
-/** The log aborts a transaction that was not ended for so long. */
-export function transactionTimeoutMs({ stallTimeoutMs }: WorkerSettings): number {
-  return stallTimeoutMs + transactionSlackMs
+/**
+ * The log aborts a transaction that was not ended for so long. It may be open for an interval, then
+ * for an event that blocks the loop, then until a join lets the commit begin, then for the commit.
+ */
+export function transactionTimeoutMs(settings: WorkerSettings): number {
+  const { commitIntervalMs, commitTimeoutMs, stallTimeoutMs } = settings
+  return commitIntervalMs + stallTimeoutMs + 2 * commitTimeoutMs + transactionSlackMs
 }
 
 /** A member joins again when it has learned of it, and after the commit that is under way. */

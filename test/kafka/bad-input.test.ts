@@ -182,3 +182,12 @@ onKafka('retention that cut below the committed offset is counted, by policy', a
   const values = (await log.read(log.name('out'))).map(({ value }) => textOf(value))
   assert.deepEqual(values, ['1', '2', '3'])
 })
+
+onKafka('transactions that may last longer than the brokers allow are refused', async (log) => {
+  await log.create(log.name('in'))
+  const app = countingApp(log, { stallTimeout: '15m', commitTimeout: '20s', commitInterval: '1s' })
+  const error = await refused(log, app, 'TAILRACE_TRANSPORT_REFUSED')
+  // 15 min, twice 20 s, 1 s and 30 s; brokers allow 15 min unless they say otherwise.
+  assert.match(error.message, /may take 971000 ms, and `transaction\.max\.timeout\.ms`.* 900000 ms/)
+  assert.match(error.hint, /^Lower `stallTimeout` or `commitTimeout`/)
+})

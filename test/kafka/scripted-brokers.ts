@@ -225,19 +225,19 @@ class ScriptedLink implements ProduceLink {
   readonly versions = new Map()
   readonly features: ReadonlyMap<string, number>
   readonly #brokers: ScriptedBrokers
-  readonly #broker: number
+  readonly broker: number
   readonly #waiting = new Set<Waiting>()
 
   constructor(brokers: ScriptedBrokers, broker: number) {
     this.#brokers = brokers
-    this.#broker = broker
+    this.broker = broker
     this.features = brokers.features
   }
 
   request(key: number, version: number, body: readonly Uint8Array[]): Promise<Buffer> {
     const { asked: all, clock, latencyMs } = this.#brokers
     const count = this.#brokers.count(key)
-    const asked = { broker: this.#broker, key, version, count, body: Buffer.concat(body) }
+    const asked = { broker: this.broker, key, version, count, body: Buffer.concat(body) }
     all.push(asked)
     return new Promise((resolve, reject) => {
       const waiting = { resolve, reject }

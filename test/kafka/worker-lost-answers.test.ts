@@ -1,6 +1,7 @@
 // Workers that lose one request or one answer of every kind: everything is still counted once.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { kafkaVersions } from '../../scripts/kafka/jars.ts'
 import { harmedScene, underLoad } from './harmed-scene.ts'
 import { type ProxiedBroker, proxiedBroker } from './proxy.ts'
@@ -92,4 +93,32 @@ describe('Kafka 4', () => {
 describe('Kafka 3.9', () => {
   withBroker(kafkaVersions.oldest)
   whileItWorks([...steady, ...before4])
+})
+
+describe('a commit that takes long', () => {
+  withBroker(kafkaVersions.newest)
+
+  // Of 1 s for an event and 40 s for a commit: more than half a minute, and within its limits.
+  test('is not aborted by the broker while it is within commitTimeout', { timeout }, async (t) => {
+    const scene = await harmedScene(t, broker)
+    const env = { TAILRACE_STALL_TIMEOUT: '1s', TAILRACE_COMMIT_TIMEOUT: '40s' }
+    const worker = await scene
+      .worker({ env: { ...env, TAILRACE_SHUTDOWN_TIMEOUT: '1m' } })
+      .started()
+    await scene.send(100)
+    await scene.settled()
+    const held = (['TxnOffsetCommit', 'EndTxn'] as const).map((api) =>
+      broker.proxy.next(api, 'hold-request')
+    )
+    await scene.send(100)
+    for (const fault of held) {
+      await fault.happened
+      await sleep(17_000)
+      fault.release()
+    }
+    await scene.settled()
+    assert.doesNotMatch(worker.text, /WARN|ERROR/)
+    await worker.stop()
+    await scene.verify()
+  })
 })

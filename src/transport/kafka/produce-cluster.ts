@@ -4,6 +4,7 @@ import type { TopicPartition } from '../../port/transport.ts'
 
 /** A connection to one broker. */
 export interface ProduceLink {
+  readonly broker: number
   readonly isOpen: boolean
   /** The versions of each request that this broker answers. */
   readonly versions: ReadonlyMap<number, { readonly min: number; readonly max: number }>

@@ -14,6 +14,7 @@ import { commitRenewing, groupOffsets } from './group-offsets.ts'
 import type { SentBatch } from './produce-broker.ts'
 import type { ProduceCluster } from './produce-cluster.ts'
 import { unplacedError } from './produce-errors.ts'
+import { transactionLimitOf } from './produce-limit.ts'
 import type { PartitionSendQueue } from './produce-partition.ts'
 import { type ProduceLimits, ProduceSender, produceLimits } from './produce-sender.ts'
 import { closedError } from './producer.ts'
@@ -58,7 +59,7 @@ export async function openTransactional(parts: TransactionParts): Promise<Transa
   try {
     await coordinator.open()
   } catch (error) {
-    throw openingError(error, parts)
+    throw await openingError(error, parts)
   }
   return new KafkaTransaction(parts, coordinator)
 }
@@ -269,17 +270,22 @@ class KafkaTransaction implements TransactionalProducer {
 
 const invalidTransactionTimeout = 50
 
-function openingError(error: unknown, parts: TransactionParts): TailraceError {
-  const { transactionTimeoutMs, transactionalId } = parts
+async function openingError(error: unknown, parts: TransactionParts): Promise<TailraceError> {
+  const { cluster, transactionTimeoutMs, transactionalId } = parts
   const what = `the transactional producer ${JSON.stringify(transactionalId)} cannot be opened`
   if (!(error instanceof KafkaFailure) || error.code !== invalidTransactionTimeout) {
     return toTailraceError(error, what, { isDefinite: true })
   }
+  const limitMs = await transactionLimitOf(cluster, transactionalId)
+  const limit = limitMs === undefined ? 'less (this user may not ask what)' : `${limitMs} ms`
   return new TailraceError(
     'TAILRACE_TRANSPORT_REFUSED',
-    `${what}: its transactions may take ${transactionTimeoutMs} ms, more than the brokers allow`,
+    `${what}: its transactions may take ${transactionTimeoutMs} ms, and ` +
+      `\`transaction.max.timeout.ms\` of the brokers is ${limit}`,
     {
-      hint: 'Lower `stallTimeout`, or raise `transaction.max.timeout.ms` of the brokers.',
+      hint:
+        'Lower `stallTimeout` or `commitTimeout`, which it is made of, or raise ' +
+        '`transaction.max.timeout.ms` of the brokers.',
       cause: error,
       isDefinite: true
     }
