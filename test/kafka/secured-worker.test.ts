@@ -7,7 +7,9 @@ import { type AppOptions, hasCode } from 'tailrace'
 import type { KafkaCluster } from '../../scripts/kafka/cluster.ts'
 import { realClock } from '../../src/runtime/real-clock.ts'
 import { Cluster } from '../../src/transport/kafka/cluster.ts'
+import { fenceProducers, findStrangers } from '../../src/transport/kafka/group-fence.ts'
 import { readCredentials, securityOf } from '../../src/transport/kafka/security.ts'
+import { openTransactional } from '../../src/transport/kafka/transaction.ts'
 import { until } from '../runtime/app-log.ts'
 import { ownBroker } from './broker.ts'
 import { countingApp, KafkaLog } from './kafka-log.ts'
@@ -60,14 +62,8 @@ async function give(rights: readonly Right[]): Promise<void> {
   await grant({ cluster: administrator.cluster, url, login: alice, tls: tls() }, rights)
 }
 
-test('a worker with the rights it needs, and no more, outlives its logins', {
-  timeout
-}, async (t) => {
-  const log = await asAlice(t)
-  await give(rightsOf(log))
-  await log.create(log.name('in'))
-  await log.create(log.name('out'))
-  const worker = await log.start(countingApp(log))
+/** As alice, on connections of their own. */
+async function clusterOf(t: TestContext): Promise<Cluster> {
   const cluster = new Cluster({
     brokers: [{ host: '127.0.0.1', port: broker.port('saslTls') }],
     security: securityOf(readCredentials({ sasl: alice, tls: tls() }, [])),
@@ -76,6 +72,18 @@ test('a worker with the rights it needs, and no more, outlives its logins', {
   })
   t.after(() => cluster.close())
   await cluster.connect()
+  return cluster
+}
+
+test('a worker with the rights it needs, and no more, outlives its logins', {
+  timeout
+}, async (t) => {
+  const log = await asAlice(t)
+  await give(rightsOf(log))
+  await log.create(log.name('in'))
+  await log.create(log.name('out'))
+  const worker = await log.start(countingApp(log))
+  const cluster = await clusterOf(t)
   const link = await cluster.any()
   const end = performance.now() + 2.5 * loginMs
   for (let count = 1; performance.now() < end; count++) {
@@ -93,6 +101,46 @@ test('a worker with the rights it needs, and no more, outlives its logins', {
     [true, 0, 1, 0]
   )
 })
+
+test('those rights are enough to find what a group that is gone has left open', {
+  timeout
+}, async (t) => {
+  const log = await asAlice(t)
+  await give(rightsOf(log))
+  await log.create(log.name('out'))
+  const [own, gone] = [`${log.id}-1`, `${log.id}-2`]
+  const { cluster } = administrator
+  const producer = await openTransactional({
+    cluster,
+    clock: realClock,
+    transactionalId: gone,
+    transactionTimeoutMs: 60_000
+  })
+  t.after(() => producer.close())
+  await producer.begin()
+  const out = { topic: log.name('out'), partition: 0 }
+  producer.append('task', { ...out, key: null, value: Buffer.from('1'), timestamp: 1 })
+  const written = async (): Promise<boolean> =>
+    (await administrator.admin.ranges([out]))[0]?.end === 1
+  await until(written, 'the record is there')
+  const request = { ...joinRequest, group: log.id, transactionalId: own }
+  const { signal } = new AbortController()
+  const alices = await clusterOf(t)
+  const found = await findStrangers({ cluster: alices, request, known: [own], signal })
+  assert.deepEqual(found, [gone])
+  await fenceProducers(found, alices, signal)
+  producer.append('task', { ...out, key: null, value: Buffer.from('2'), timestamp: 1 })
+  await assert.rejects(producer.end(), { code: 'TAILRACE_TRANSPORT_FENCED' })
+})
+
+const joinRequest = {
+  memberId: 'worker',
+  topologyHash: 'h',
+  tasks: [],
+  sessionTimeoutMs: 10_000,
+  heartbeatMs: 1_000,
+  url: undefined
+}
 
 interface Lack {
   readonly without: (right: Right, log: KafkaLog) => boolean

@@ -70,7 +70,7 @@ export class GroupHolding {
    */
   get known(): readonly string[] | undefined {
     const { isBlind = false, peers = [] } = this.#words ?? {}
-    // Of a group that is too large for its members to tell each other, the time-out has to do.
+    // In a large group only some are told: they look for all.
     return isBlind && this.#held.size > 0 && peers.length > 0 ? peers : undefined
   }
 

@@ -154,3 +154,51 @@ test('a static member is itself under whatever id the broker gives it', () => {
   assert.deepEqual(after['z1']?.wanted, before['m1']?.wanted)
   assert.deepEqual(after['a2']?.wanted, before['m2']?.wanted)
 })
+
+/** A group of one task for each member, as it stands after its first generation. */
+function largeGroup(count: number): { joined: JoinedMember[]; given: Record<string, GivenWords> } {
+  const tasks = tasksOf('s', count)
+  const joined = Array.from({ length: count }, (_, index) =>
+    memberOf(`m-${String(index).padStart(4, '0')}`, { tasks })
+  )
+  const given = plan(1, ...joined)
+  return { given, joined: joined.map((one) => next(one, given[one.memberId])) }
+}
+
+const idsIn = (given: Record<string, GivenWords>): number =>
+  Object.values(given).reduce((sum, { fence, peers }) => sum + fence.length + peers.length, 0)
+
+for (const count of [48, 49, 400, 1_000]) {
+  test(`of ${count} members, each that goes is fenced, and little is told for it`, () => {
+    const { given, joined } = largeGroup(count)
+    const carriers = joined.filter(({ words }) => words.peers.length > 0)
+    assert.ok(carriers.length >= 2)
+    if (count === 48) assert.equal(carriers.length, count)
+    assert.ok(idsIn(given) <= 48 * 48, `${idsIn(given)} ids`)
+    // All but one of those who know, and half of the others.
+    const lost = new Set([...carriers.slice(1), ...joined.filter((_, index) => index % 2 === 0)])
+    lost.delete(carriers[0] as JoinedMember)
+    const after = plan(2, ...joined.filter((one) => !lost.has(one)))
+    const fenced = new Set(Object.values(after).flatMap(({ fence }) => fence))
+    assert.deepEqual(fenced, new Set([...lost].map(({ memberId }) => `tx-${memberId}`)))
+    assert.ok(idsIn(after) <= 2 * 48 * 48, `${idsIn(after)} ids`)
+  })
+}
+
+test('where all that knew are gone, whoever takes tasks looks for what is open', () => {
+  const { joined } = largeGroup(100)
+  const left = joined.filter(({ words }) => words.peers.length === 0)
+  assert.ok(left.length > 0 && left.length < 100)
+  const after = Object.values(plan(2, ...left))
+  assert.ok(after.every(({ isBlind }) => isBlind))
+  const knowing = after.filter(({ peers }) => peers.length > 0)
+  assert.ok(knowing.some(({ owned }) => [...owned.values()].includes(2)))
+  for (const { peers } of knowing) assert.equal(peers.length, left.length)
+})
+
+test('all members of a large group are new: one that takes tasks knows them all', () => {
+  const { given } = largeGroup(200)
+  const takers = Object.values(given).filter(({ owned, peers }) => owned.size * peers.length > 0)
+  assert.ok(takers.length > 0)
+  for (const { isBlind, peers } of takers) assert.deepEqual([isBlind, peers.length], [true, 200])
+})

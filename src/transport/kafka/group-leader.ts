@@ -14,8 +14,10 @@ export interface JoinedMember {
   readonly words: MemberWords
 }
 
-/** Beyond so many, members no longer tell each other the transactional ids of all. */
-const peersMax = 48
+/** Ids that one generation tells, to all of its members together: its record has a limit. */
+const idsMax = 48 * 48
+/** However large the group is: one of them may be the next to go. */
+const carriersMin = 2
 
 /** What each member is told, by the id that the broker gave it. */
 export function planGeneration(
@@ -37,12 +39,13 @@ export function planGeneration(
   const gone = goneOf(members)
   const kept = isGranted ? [] : gone
   const peers = [...transactionalIdsOf(members), ...kept]
+  const takers = members.filter((one) => [...owners.of(one).values()].includes(generation))
+  const carriers = carriersOf(peers.length, [...takers, ...members])
   const common = {
     generation,
-    // All of them are new: whoever was here died, or was alone and sleeps.
-    isBlind: members.every(({ words }) => words.generation === 0),
+    // All of them are new, or those that knew are gone.
+    isBlind: newestOf(members).every(({ words }) => words.peers.length === 0),
     isMoving: isMoving(members, owners, assignment),
-    peers: peers.length > peersMax ? [] : peers,
     members: members.map((member): SeenMember => {
       const { id, url } = member.words
       return { id, instanceId: member.instanceId, url, tasks: owners.idsOf(member) }
@@ -54,11 +57,25 @@ export function planGeneration(
   return new Map(
     members.map((member) => {
       const owned = owners.of(member)
-      const isTaking = [...owned.values()].includes(generation)
       const wanted = assignment.get(sortId(member))?.active ?? []
-      return [member.memberId, { ...common, owned, wanted, fence: isTaking ? gone : [] }]
+      const fence = shareOf(gone, takers.indexOf(member), takers.length)
+      const own = { owned, wanted, fence, peers: carriers.has(member) ? peers : [] }
+      return [member.memberId, { ...common, ...own }]
     })
   )
+}
+
+/** Who is told the transactional ids of all: everybody in a small group, some in a large one. */
+function carriersOf(ids: number, members: readonly JoinedMember[]): ReadonlySet<JoinedMember> {
+  const count = Math.max(carriersMin, Math.floor(idsMax / Math.max(1, ids)))
+  return new Set([...new Set(members)].slice(0, count))
+}
+
+/** All that is gone for every taker, or a part for each where that would be too much to tell. */
+function shareOf(gone: readonly string[], place: number, takers: number): readonly string[] {
+  if (place < 0) return []
+  if (gone.length * takers <= idsMax) return gone
+  return gone.filter((_, index) => index % takers === place)
 }
 
 /** A static member is the same after a restart, whatever the broker calls it then. */
@@ -156,10 +173,15 @@ function isMoving(
 
 /** Transactional ids of members that are there no more: what they left open must be ended. */
 function goneOf(members: readonly JoinedMember[]): readonly string[] {
-  const newest = Math.max(...members.map(({ words }) => words.generation))
-  const known = members.filter(({ words }) => words.generation === newest)
   const present = new Set(transactionalIdsOf(members))
-  return [...new Set(known.flatMap(({ words }) => words.peers))].filter((id) => !present.has(id))
+  const known = newestOf(members).flatMap(({ words }) => words.peers)
+  return [...new Set(known)].filter((id) => !present.has(id))
+}
+
+/** Those that follow the newest generation. */
+function newestOf(members: readonly JoinedMember[]): readonly JoinedMember[] {
+  const newest = Math.max(...members.map(({ words }) => words.generation))
+  return members.filter(({ words }) => words.generation === newest)
 }
 
 function transactionalIdsOf(members: readonly JoinedMember[]): string[] {
