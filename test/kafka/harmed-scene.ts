@@ -10,13 +10,22 @@ import { type ProxiedBroker, proxiedBroker } from './proxy.ts'
 /** Hit only by a test that fails. */
 const patienceMs = 90_000
 
-/** On a broker that other scenes use as well. */
-export async function harmedScene(t: TestContext, broker: ProxiedBroker): Promise<Scene> {
+/** On a broker that other scenes use as well; `guarantee` is what its workers are asked for. */
+export async function harmedScene(
+  t: TestContext,
+  broker: ProxiedBroker,
+  guarantee: 'exactly-once' | 'at-least-once' = 'exactly-once'
+): Promise<Scene> {
   const ownUrl = broker.cluster.url('plain')
   const dispose = async (): Promise<void> => undefined
-  return await Scene.on(t, () =>
-    openKafkaOn({ url: broker.url, ownUrl, [Symbol.asyncDispose]: dispose })
-  )
+  return await Scene.on(t, async () => {
+    const log = await openKafkaOn({ url: broker.url, ownUrl, [Symbol.asyncDispose]: dispose })
+    return {
+      ...log,
+      options: { ...log.options, guarantee },
+      environment: { ...log.environment, TAILRACE_GUARANTEE: guarantee }
+    }
+  })
 }
 
 export interface OwnScene {

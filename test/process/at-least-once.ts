@@ -103,6 +103,27 @@ export async function checkAgainst(scene: Scene, left: Left): Promise<number> {
   return doubled + excessOf(rows, foldOf(sent))
 }
 
+/**
+ * For harm whose outcome nobody can work out: everything that was sent is seen, and no row is below
+ * its fold. Returns how often something was done twice.
+ */
+export async function doublesOf(scene: Scene): Promise<number> {
+  const { log, sent } = scene
+  const seen = countsOf(await readSeen(log))
+  const missing = sent.filter(({ id }) => !seen.has(id)).map(({ id }) => id)
+  assert.deepEqual(missing.slice(0, 10), [], `${missing.length} are missing\n${scene.texts}`)
+  const excess = excessOf(await readChangelogs(log), foldOf(sent))
+  return [...seen.values()].reduce((sum, times) => sum + times - 1, 0) + excess
+}
+
+/** As `doublesOf`, and tables are what their changelogs say; nothing runs any more. */
+export async function checkNoneLost(scene: Scene): Promise<number> {
+  const doubles = await doublesOf(scene)
+  const rows = await readChangelogs(scene.log)
+  assert.deepEqual(await scene.tablesFrom('empty'), rows, 'the tables restored from nothing')
+  return doubles
+}
+
 function visitIn({ value }: LogRecord): Visit {
   return JSON.parse(String(value)) as Visit
 }
