@@ -112,9 +112,9 @@ The times must fit each other: \`commitInterval\` < \`commitTimeout\` ≤ \`shut
 \`heartbeat\` < \`sessionTimeout\`. Only what somebody wrote can contradict; a default gives way.
 
 The brokers abort a transaction that is open for longer than all of these one after the other:
-\`commitInterval\`, \`stallTimeout\`, twice \`commitTimeout\` (a commit may have to wait for a join of
-the group) and 30s, which is ${formatDuration(transactionMs)} by default. They have limits of their
-own for it and for \`sessionTimeout\`, and refuse what is beyond when the worker starts.`
+\`commitInterval\`, \`stallTimeout\`, twice \`commitTimeout\` (a commit may have to wait for a
+join of the group) and 30s, which is ${formatDuration(transactionMs)} by default. They have limits
+of their own for it and for \`sessionTimeout\`, and refuse what is beyond when the worker starts.`
 
 export const optionsPagePath: string = join(
   import.meta.dirname,

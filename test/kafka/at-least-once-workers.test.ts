@@ -42,7 +42,7 @@ test('one of three that is killed', { timeout }, async (t) => {
   assert.ok(doubles > 0, 'what was delivered is done again: a test that sees none is none')
 })
 
-// Asleep with rows that it is about to send, and with rows sent whose offsets it is about to commit.
+// Asleep with rows that it is about to send, and with rows sent whose offsets are to follow.
 for (const moment of ['commit.frozen:8', 'kafka.delivered:8']) {
   test(`one that sleeps beyond its session at ${moment}`, { timeout }, async (t) => {
     const scene = await harmedScene(t, broker, guarantee)
