@@ -53,8 +53,9 @@ export interface Task {
   /** The partition of its sources, from 0. */
   readonly partition: number
   /**
-   * Aborts when the task begins to stop or to move: pass it on, so that what was started ends too.
-   * The open event may still finish, within `shutdownTimeout` or `drainTimeout`.
+   * Aborts when the task begins to stop or to move, and when the `timeout` of the event is over:
+   * pass it on, so that what was started ends too. When the task ends, open events may still
+   * finish, within `shutdownTimeout` or `drainTimeout`.
    */
   readonly signal: AbortSignal
   readonly log: TaskLog

@@ -57,6 +57,22 @@ export class BatchCursor {
     return true
   }
 
+  /** Another cursor on the same record; it stays there when this one moves on. */
+  copy(): BatchCursor {
+    const copy = new BatchCursor()
+    copy.offset = this.offset
+    copy.timestamp = this.timestamp
+    copy.bytes = this.bytes
+    copy.keyStart = this.keyStart
+    copy.keyEnd = this.keyEnd
+    copy.valueStart = this.valueStart
+    copy.valueEnd = this.valueEnd
+    copy.#batchAt = this.#batchAt
+    copy.#headersAt = this.#headersAt
+    copy.#recordEnd = this.#recordEnd
+    return copy
+  }
+
   /** A view of the key, not a copy. */
   key(): Buffer | null {
     return this.keyStart < 0 ? null : this.bytes.subarray(this.keyStart, this.keyEnd)

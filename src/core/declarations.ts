@@ -87,6 +87,10 @@ export type AgentBody =
       readonly kind: 'each'
       readonly run: (event: unknown, parts: unknown, task: unknown) => unknown
       readonly timeoutMs: number | undefined
+      /** Events of a partition at a time. */
+      readonly concurrency: number
+      /** Which of them keep their order among each other, with a concurrency above 1. */
+      readonly order: 'key' | 'none'
     }
 
 export interface AgentDeclaration {
@@ -99,6 +103,11 @@ export interface AgentDeclaration {
   readonly sinks: readonly SinkDeclaration[]
   readonly onError: OnError | undefined
   readonly body: AgentBody
+}
+
+/** True for an agent that works on several events of a partition at once. */
+export function isParallel({ body }: AgentDeclaration): boolean {
+  return body.kind === 'each' && body.concurrency > 1
 }
 
 /** What a timer or task gets: a signal that aborts when the worker stops or loses the leader. */

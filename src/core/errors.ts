@@ -26,6 +26,10 @@ export const catalogue = {
     meaning: 'A table was written or an output sent while no event of that agent was open.',
     fix: 'Write inside the loop, before asking for the next event; await what you start there.'
   },
+  TAILRACE_AGENT_OTHER_KEY: {
+    meaning: 'With `concurrency` above 1 a handler used a row of another key than its event has.',
+    fix: 'Group the stream by that key first, or set `concurrency: 1`.'
+  },
   TAILRACE_AGENT_READ_ONLY: {
     meaning: 'An agent tried to write a table that it only reads.',
     fix: 'Name the table under `tables` of the one agent that writes it.'

@@ -46,6 +46,7 @@ test('what fits is taken, and what is undefined counts as not given', () => {
   const source = { kind: 'topic', declaration: {} }
   checkOptions('x', { source, onError: skip, help: 'Helps.' }, agentShapes)
   checkOptions('x', { source, timeout: '1s', concurrency: 1, onError: () => skip }, eachShapes)
+  checkOptions('x', { source, concurrency: 1_024, order: 'none' }, eachShapes)
 })
 
 test('every problem is told at once: name, value, what was expected, the nearest name', () => {
@@ -96,11 +97,17 @@ test('a name that every object has is no option, and a secret is not shown', () 
   assert.doesNotMatch(text, /hunter2/)
 })
 
-test('more than one at a time, and a part that is none, are refused', () => {
+test('a concurrency or an order that cannot be, and a part that is none, are refused', () => {
   const source = { kind: 'topic', declaration: {} }
+  for (const concurrency of [0, -1, 1.5, 1_025, '8', Number.NaN]) {
+    assert.match(
+      refused(() => checkOptions('agent "a"', { source, concurrency }, eachShapes)),
+      /concurrency: is .+; expected a whole number from 1 to 1024/
+    )
+  }
   assert.match(
-    refused(() => checkOptions('agent "a"', { source, concurrency: 8 }, eachShapes)),
-    /concurrency: is 8; expected 1: more comes with a later version/
+    refused(() => checkOptions('agent "a"', { source, order: 'any' }, eachShapes)),
+    /order: is "any"; expected 'key' or 'none'/
   )
   assert.match(
     refused(() => checkOptions('agent "a"', { source, tables: { a: 'views' } }, agentShapes)),

@@ -103,9 +103,16 @@ export const agentShapes: Shapes<{
   help: { expected: 'a text', fits: isText }
 }
 
-export const eachShapes: typeof agentShapes & Shapes<{ timeout?: unknown; concurrency?: unknown }> =
-  {
-    ...agentShapes,
-    timeout: anything,
-    concurrency: { expected: '1: more comes with a later version', fits: (value) => value === 1 }
-  }
+/** Each place has its journal and its memory; what waits on so many answers waits on more workers. */
+const concurrencyMax = 1_024
+
+export const eachShapes: typeof agentShapes &
+  Shapes<{ timeout?: unknown; concurrency?: unknown; order?: unknown }> = {
+  ...agentShapes,
+  timeout: anything,
+  concurrency: {
+    expected: `a whole number from 1 to ${concurrencyMax}`,
+    fits: (value) => count.fits(value) && Number(value) <= concurrencyMax
+  },
+  order: oneOf('key', 'none')
+}

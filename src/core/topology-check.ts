@@ -1,6 +1,11 @@
 // What is wrong with a topology, all of it at once, before anything starts.
 import { encode, isThenable, type Schema, type Slot, validateNow } from './schema.ts'
-import type { AgentDeclaration, TableDeclaration, TopicDeclaration } from './declarations.ts'
+import {
+  type AgentDeclaration,
+  isParallel,
+  type TableDeclaration,
+  type TopicDeclaration
+} from './declarations.ts'
 import { messageOf } from './errors.ts'
 import { isEqualData } from './freeze.ts'
 import type { Problem } from './problems.ts'
@@ -12,6 +17,7 @@ export function topologyProblems(topology: Topology): readonly Problem[] {
   return [
     ...duplicateProblems(topology),
     ...declarations.agents.flatMap(partProblems),
+    ...declarations.agents.flatMap(orderProblems),
     ...writerProblems(topology),
     ...declarations.topics.flatMap(inboxProblems),
     ...coPartitionProblems(topology),
@@ -60,6 +66,30 @@ function partProblems(agent: AgentDeclaration): Problem[] {
       }
       owners.set(name, kind)
     }
+  }
+  return problems
+}
+
+function orderProblems(agent: AgentDeclaration): Problem[] {
+  const { body, reads, tables } = agent
+  if (body.kind === 'loop') return []
+  const path = `agent "${agent.name}"`
+  const problems: Problem[] = []
+  if (body.order === 'none' && Object.keys(tables).length > 0) {
+    problems.push({
+      path,
+      message: "writes tables with `order: 'none'`: events of one key would overwrite each other",
+      fix: "Leave `order` at 'key'; another agent may do what needs no order."
+    })
+  }
+  if (isParallel(agent) && Object.keys(reads).length > 0) {
+    problems.push({
+      path,
+      message:
+        `has \`reads\` with \`concurrency: ${body.concurrency}\`: a table is read as it was ` +
+        'before the event, and others before it are still worked on',
+      fix: 'Set `concurrency: 1`, or let an agent that reads the table send on what is needed.'
+    })
   }
   return problems
 }

@@ -28,7 +28,13 @@ function shop(): Topology {
   const byAccount = streamHandle<string, number>(source, app)
     .filter((event) => event.value > 0)
     .groupBy('by-account', () => 'a')
-  const body = { kind: 'each', run: () => undefined, timeoutMs: undefined } as const
+  const body = {
+    kind: 'each',
+    run: () => undefined,
+    timeoutMs: undefined,
+    concurrency: 1,
+    order: 'key'
+  } as const
   const none = { tables: {}, reads: {}, outputs: {}, onError: undefined, help: undefined }
   const uses = { tables: { spent }, reads: { limits }, outputs: { alerts } }
   app.agent('watch', { ...none, ...uses, source: byAccount.declaration, help: 'Watches.' }, body)

@@ -12,7 +12,13 @@ import { topologyProblems } from './topology-check.ts'
 import { leaderTask, planPartitions, taskSpecs, topologyHash } from './topology-partitions.ts'
 
 const settings = { codec: undefined, deadLetter: undefined, onError: undefined }
-const body = { kind: 'each', run: () => undefined, timeoutMs: undefined } as const
+const body = {
+  kind: 'each',
+  run: () => undefined,
+  timeoutMs: undefined,
+  concurrency: 1,
+  order: 'key'
+} as const
 
 class Scene {
   readonly app = new AppDeclaration({ id: 'app', ...settings })

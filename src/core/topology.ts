@@ -1,11 +1,12 @@
 // The topology as a value: which agents share a task, through which topics and tables they connect.
-import type {
-  AgentDeclaration,
-  Declarations,
-  GroupDeclaration,
-  StreamDeclaration,
-  TableDeclaration,
-  TopicDeclaration
+import {
+  type AgentDeclaration,
+  type Declarations,
+  type GroupDeclaration,
+  isParallel,
+  type StreamDeclaration,
+  type TableDeclaration,
+  type TopicDeclaration
 } from './declarations.ts'
 import { type Inlet, inletsOf } from './pipeline.ts'
 
@@ -57,6 +58,18 @@ export function readersOf(
   return sub.processors.flatMap((processor) =>
     processor.inlets.filter((inlet) => inlet.topic === topic).map((inlet) => ({ processor, inlet }))
   )
+}
+
+/** Events of a task that may be worked on at once. */
+export function placesOf(sub: SubTopology): number {
+  if (!sub.processors.some((one) => one.kind === 'agent' && isParallel(one.agent))) return 1
+  return sub.processors.reduce((sum, processor) => sum + limitOf(processor), 0)
+}
+
+/** Events that a processor takes at once. */
+export function limitOf(processor: Processor): number {
+  if (processor.kind === 'group' || processor.agent.body.kind === 'loop') return 1
+  return processor.agent.body.concurrency
 }
 
 /** Topics that a processor sends to as part of an event's effect. */

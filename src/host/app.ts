@@ -54,14 +54,28 @@ type With<Base, Slots> = Omit<Base, keyof Slots> & Slots
 /** What `app.each` takes beside what an agent uses. */
 export interface EachOptions {
   /**
-   * An event that its handler awaits for longer fails with TAILRACE_AGENT_TIMEOUT, and its error
-   * policy decides; what the handler still writes is refused.
+   * An event that its handler awaits for longer, from 1 ms, fails with TAILRACE_AGENT_TIMEOUT: the
+   * error policy decides about it, `task.signal` aborts, what the handler still writes is refused,
+   * and nobody waits for it any more. Code that computes without awaiting is not interrupted.
    *
-   * @default none
+   * @default none: then `stallTimeout` ends the worker
    */
   readonly timeout?: Duration
-  /** Events at a time for each partition; more than 1 comes with a later version. @default 1 */
-  readonly concurrency?: 1
+  /**
+   * Events of each partition at a time, 1 to 1,024. What they do takes hold in the order of the
+   * log, and a commit goes up to the lowest unfinished one. With more than 1 a handler may use the
+   * rows of its event's own key alone, and no `reads`.
+   *
+   * @default 1
+   */
+  readonly concurrency?: number
+  /**
+   * Which events keep their order when there are several at a time. `key`: those of one key, one
+   * after the other; those without a key in any order. `none`: none, and no `tables`.
+   *
+   * @default 'key'
+   */
+  readonly order?: 'key' | 'none'
 }
 
 /** When and where a timer runs. */
@@ -213,10 +227,19 @@ export class App {
     handle: EachFunction<S, T, RD, O, R>
   ): Agent<KeyInputOf<S>, ValueInputOf<S>, [R] extends [void] ? never : R, KeyOf<S>> {
     checkOptions(`agent "${name}"`, uses, eachShapes)
-    const { timeout } = uses
+    const { concurrency = 1, order = 'key', timeout } = uses
     const timeoutMs =
       timeout === undefined ? undefined : durationMs(timeout, `"timeout" of ${name}`)
-    return this.#agent(name, uses, { kind: 'each', run: handle as never, timeoutMs })
+    if (timeoutMs !== undefined && timeoutMs < 1) {
+      refuse(`"timeout" of agent "${name}" must be at least 1 ms`)
+    }
+    return this.#agent(name, uses, {
+      kind: 'each',
+      run: handle as never,
+      timeoutMs,
+      concurrency,
+      order
+    })
   }
 
   #agent<KI, VI, R, K>(

@@ -67,7 +67,8 @@ function status(...restored: readonly (Restoring | 'done')[]): WorkerStatus {
       positions: {},
       finished: 0,
       streamTime: null,
-      openEvent: undefined
+      openEvent: undefined,
+      openEvents: []
     }
   })
   return {

@@ -1,9 +1,15 @@
 // Data plane. The parts an agent's function is handed, made afresh for each call of it.
-import type { AgentDeclaration, TableDeclaration, TopicDeclaration } from '../core/declarations.ts'
+import {
+  type AgentDeclaration,
+  isParallel,
+  type TableDeclaration,
+  type TopicDeclaration
+} from '../core/declarations.ts'
 import type { UnsentRecord } from '../core/engine.ts'
 import { invariant, TailraceError } from '../core/errors.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
 import { outgoing, type OutgoingContext, type Spreader } from './outgoing.ts'
+import { OwnKeyShard, OwnKeyWindows } from './own-key-views.ts'
 import type { RecordLimits } from './record-limits.ts'
 import type { Scope } from './scope.ts'
 import { asSendFailure } from './send-failures.ts'
@@ -28,10 +34,9 @@ export function handedParts(
   const parts: Record<string, unknown> = {}
   for (const [name, table] of Object.entries(agent.tables)) {
     const shard = shardOf(table, context)
-    parts[name] =
-      table.window === undefined
-        ? new WritableShard(shard, scope)
-        : new WritableWindows(shard, scope, context.onLate)
+    parts[name] = isParallel(agent)
+      ? ownKeyView(shard, scope, context)
+      : writable(shard, scope, context)
   }
   for (const [name, table] of Object.entries(agent.reads)) {
     const shard = shardOf(table, context)
@@ -42,6 +47,23 @@ export function handedParts(
     parts[name] = new OutputRun(topic, scope, context)
   }
   return Object.freeze(parts)
+}
+
+function writable(
+  shard: Shard,
+  scope: Scope,
+  { onLate }: PartsContext
+): WritableShard | WritableWindows {
+  return shard.table.window === undefined
+    ? new WritableShard(shard, scope)
+    : new WritableWindows(shard, scope, onLate)
+}
+
+function ownKeyView(shard: Shard, scope: Scope, context: PartsContext): unknown {
+  const inner = writable(shard, scope, context)
+  return inner instanceof WritableShard
+    ? new OwnKeyShard(inner, shard, scope)
+    : new OwnKeyWindows(inner, shard, scope)
 }
 
 function shardOf(table: TableDeclaration, context: PartsContext): Shard {

@@ -27,10 +27,11 @@ export interface Call {
   readonly task: { readonly partition: number; readonly signal: AbortSignal; readonly log: Log }
 }
 
-export function newCall(run: AgentRunParts): Call {
+/** `signal`: where a call has one of its own. */
+export function newCall(run: AgentRunParts, signal: AbortSignal = run.signal): Call {
   const scope = new Scope(run.agent.name, run.journal, run.time)
   const parts = handedParts(run.agent, scope, run.context)
-  return { scope, parts, task: { partition: run.partition, signal: run.signal, log: run.log } }
+  return { scope, parts, task: { partition: run.partition, signal, log: run.log } }
 }
 
 /** Hands a yielded or returned value to the sinks, in order; awaits only what must be awaited. */

@@ -93,12 +93,12 @@ function cutOf(task: OpenTask): Cut {
   return {
     task,
     streamTime: task.run.time.finished,
-    offsets: task.run.queues.map((queue) => ({
-      topic: queue.topic,
-      partition: queue.partition,
-      offset: queue.position,
-      metadata: metadataOf(queue.streamTime),
-      leaderEpoch: queue.leaderEpoch
+    offsets: task.run.positions.map(({ leaderEpoch, partition, position, streamTime, topic }) => ({
+      topic,
+      partition,
+      offset: position,
+      metadata: metadataOf(streamTime),
+      leaderEpoch
     })),
     rows: task.shards.map((shard) => ({ shard, block: shard.freeze() }))
   }

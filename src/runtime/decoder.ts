@@ -8,7 +8,7 @@ import type { ReadAt } from '../core/codec.ts'
 import { isThenable, readerOf, validate } from '../core/schema.ts'
 import type { RecordHeader } from '../core/record-batch.ts'
 import { RecordTexts } from '../core/text-slice.ts'
-import type { PartitionQueue } from './partition-queue.ts'
+import type { RecordPlace } from './held-record.ts'
 
 /** Records whose asynchronous validation is started together. */
 const aheadMax = 64
@@ -35,7 +35,7 @@ export class Decoder {
    *
    * @throws TAILRACE_SCHEMA_* when the bytes or the schema refuse
    */
-  decode(queue: PartitionQueue): StreamEvent | Promise<StreamEvent> {
+  decode(queue: RecordPlace): StreamEvent | Promise<StreamEvent> {
     const { offset } = queue.cursor
     const started = this.#ahead.get(offset)
     if (started !== undefined) {
@@ -52,7 +52,7 @@ export class Decoder {
     this.#ahead.clear()
   }
 
-  #startAhead(queue: PartitionQueue): void {
+  #startAhead(queue: RecordPlace): void {
     const cursor = queue.lookAhead()
     if (cursor === undefined || !cursor.next()) return
     for (let count = 1; count < aheadMax && cursor.next(); count++) {

@@ -88,6 +88,10 @@ export class Dispatcher implements TaskHost {
     return !this.#isHeld && !this.#isQuiet
   }
 
+  mayAccept(): boolean {
+    return !this.#isHeld
+  }
+
   /** A commit has taken what was waiting: tasks may go on. */
   relieve(): void {
     this.#isHeld = false
@@ -171,8 +175,8 @@ export class Dispatcher implements TaskHost {
     return this.#streamTimeMax
   }
 
-  rowOf(task: string): PulseRow {
-    return this.#parts.pulse.rowOf(task)
+  rowOf(task: string, place?: number): PulseRow {
+    return this.#parts.pulse.rowOf(task, place)
   }
 
   shortened(task: Schedulable): void {

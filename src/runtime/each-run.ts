@@ -16,6 +16,8 @@ export class EachRun implements ProcessorRun {
   readonly #body: EachBody
   readonly #clock: Clock
   #call: Call | undefined
+  /** Of the call, where its time is limited. */
+  #limit: CallLimit | undefined
   #settled: Promise<void> = Promise.resolve()
 
   constructor(parts: AgentRunParts, body: EachBody, clock: Clock) {
@@ -27,8 +29,7 @@ export class EachRun implements ProcessorRun {
   }
 
   offer(event: StreamEvent): Outcome {
-    this.#call ??= newCall(this.#parts)
-    const call = this.#call
+    const call = this.#call ?? this.#begin()
     call.scope.event = event
     const reply = this.#body.run(event, call.parts, call.task)
     if (isThenable(reply)) {
@@ -47,45 +48,93 @@ export class EachRun implements ProcessorRun {
     return 'done'
   }
 
+  #begin(): Call {
+    const { timeoutMs } = this.#body
+    if (timeoutMs !== undefined) this.#limit = new CallLimit(this.#parts.signal, this.#clock)
+    this.#call = newCall(this.#parts, this.#limit?.signal)
+    return this.#call
+  }
+
   async #finishLater(call: Call, running: Promise<unknown>): Promise<void> {
-    const cancel = this.#watch(call)
+    const limit = this.#limit
+    if (limit !== undefined) this.#watch(call, limit)
     try {
       const reply = await running
       if (call.scope.isDead) return
       if (reply !== undefined) await deliver(this.#parts, call.scope, reply)
-      cancel()
       if (call.scope.isDead) return
+      limit?.cancel()
       call.scope.event = undefined
       this.#parts.owner.completed()
     } catch (error) {
-      cancel()
       if (!call.scope.isDead) this.#parts.owner.failed(error)
     }
   }
 
-  // The handler cannot be stopped; what it writes after its time is refused.
-  #watch(call: Call): Cancel {
-    const { timeoutMs } = this.#body
-    if (timeoutMs === undefined) return () => undefined
-    return this.#clock.schedule(timeoutMs, () => {
-      if (call.scope.isDead || call.scope.event === undefined) return
-      this.#parts.owner.failed(
-        new TailraceError(
-          'TAILRACE_AGENT_TIMEOUT',
-          `agent "${this.name}" worked on one event for longer than its timeout of ${timeoutMs} ms`
-        )
+  // A handler cannot be stopped, only asked: it is given up, and what it still writes is refused.
+  #watch(call: Call, limit: CallLimit): void {
+    const timeoutMs = this.#body.timeoutMs ?? 0
+    limit.start(timeoutMs, () => {
+      const error = new TailraceError(
+        'TAILRACE_AGENT_TIMEOUT',
+        `agent "${this.name}" worked on one event for longer than its timeout of ${timeoutMs} ms`
       )
+      // Before the signal: who listens to it may write, and may end the call in its own way.
+      call.scope.end()
+      limit.abort(error)
+      this.#parts.owner.failed(error)
     })
   }
 
   discard(): void {
     this.#call?.scope.end()
     this.#call = undefined
+    this.#limit?.end()
+    this.#limit = undefined
     // It may never return: nobody waits for a call that is given up.
     this.#settled = Promise.resolve()
   }
 
   end(): Promise<void> {
     return this.#settled
+  }
+}
+
+/** A limit of time on the events of one call, and the signal that says when it is over. */
+class CallLimit {
+  readonly #clock: Clock
+  readonly #abort = new AbortController()
+  readonly #task: AbortSignal
+  #cancel: Cancel = () => undefined
+
+  constructor(task: AbortSignal, clock: Clock) {
+    this.#clock = clock
+    this.#task = task
+    if (task.aborted) this.#follow()
+    else task.addEventListener('abort', this.#follow)
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  readonly #follow = (): void => this.#abort.abort(this.#task.reason)
+
+  start(limitMs: number, onOver: () => void): void {
+    this.#cancel = this.#clock.schedule(limitMs, onOver)
+  }
+
+  abort(error: TailraceError): void {
+    this.#abort.abort(error)
+  }
+
+  cancel(): void {
+    this.#cancel()
+  }
+
+  /** The call is over: nobody listens any more. */
+  end(): void {
+    this.#cancel()
+    this.#task.removeEventListener('abort', this.#follow)
   }
 }

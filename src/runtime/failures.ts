@@ -3,17 +3,18 @@
 import { backoffMs, type Decision, type Failure } from '../core/decision.ts'
 import { messageOf, TailraceError } from '../core/errors.ts'
 import type { Cancel } from '../port/clock.ts'
-import type { Journal } from './journal.ts'
-import { type OpenRecord, processorOf, toNextRoute } from './open-record.ts'
+import { processorOf, type RecordUnderWay, toNextRoute } from './open-record.ts'
 import { deadLetterOf, decide, explained, failureOf, isBeyondEvents, settle } from './policy.ts'
+import type { OutgoingRecord } from '../port/transport.ts'
 import type { TaskHost } from './task-host.ts'
 
 export interface FailuresParts {
   readonly task: string
   readonly host: TaskHost
-  readonly journal: Journal
+  /** Takes a dead letter as part of the record's effect. */
+  readonly journal: { send(record: OutgoingRecord): void }
   /** False when the task has gone on to something else meanwhile. */
-  readonly isCurrent: (open: OpenRecord) => boolean
+  readonly isCurrent: (open: RecordUnderWay) => boolean
   readonly resume: () => void
 }
 
@@ -32,7 +33,7 @@ export class Failures {
     this.#cancelWait()
   }
 
-  take(open: OpenRecord, thrown: unknown, stage: Failure['stage']): void {
+  take(open: RecordUnderWay, thrown: unknown, stage: Failure['stage']): void {
     if (isBeyondEvents(thrown)) {
       this.#host.stopWorker(thrown)
       return
@@ -57,13 +58,13 @@ export class Failures {
     }
   }
 
-  #applyLater(open: OpenRecord, failure: Failure, decision: Decision): void {
+  #applyLater(open: RecordUnderWay, failure: Failure, decision: Decision): void {
     if (!this.#parts.isCurrent(open)) return
     this.#apply(open, failure, decision)
     this.#parts.resume()
   }
 
-  #apply(open: OpenRecord, failure: Failure, asked: Decision): void {
+  #apply(open: RecordUnderWay, failure: Failure, asked: Decision): void {
     const host = this.#host
     const decision = settle(asked, failure, host.deadLetter !== undefined)
     host.reportFailure(this.#parts.task, failure, decision, processorOf(open))
@@ -86,13 +87,13 @@ export class Failures {
     }
   }
 
-  #retry(open: OpenRecord): void {
+  #retry(open: RecordUnderWay): void {
     if (!this.#parts.isCurrent(open)) return
     open.phase = open.event?.isPlain === true ? 'ready' : 'decode'
     this.#parts.resume()
   }
 
-  #sendDeadLetter(open: OpenRecord, failure: Failure, named: string | undefined): void {
+  #sendDeadLetter(open: RecordUnderWay, failure: Failure, named: string | undefined): void {
     const host = this.#host
     const topic = named ?? host.deadLetter
     if (topic === undefined) {

@@ -1,6 +1,7 @@
 // Data plane. What the open record has done so far: private until accepted, undone when thrown.
 import { invariant } from '../core/errors.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
+import type { Effects, Holds } from './effects.ts'
 import { type Entry, untouched } from './entry.ts'
 
 /** What the journal needs of the shard that a write belongs to. */
@@ -66,6 +67,33 @@ export class Journal {
       write.entry.pending = write.before
     }
     this.#outputs.length = savepoint.outputs
+  }
+
+  /** True when the open record has written this row. */
+  touches(entry: Entry): boolean {
+    for (let index = 0; index < this.#writeCount; index++) {
+      if (this.#writes[index]?.entry === entry) return true
+    }
+    return false
+  }
+
+  /** Hands over what the record did and begins anew; what it wrote stays pending. */
+  handOver(to: Effects): void {
+    for (let index = 0; index < this.#writeCount; index++) {
+      const { entry, shard } = this.#writes[index] as Write
+      to.write(shard, entry)
+    }
+    for (const output of this.#outputs) to.send(output)
+    this.#writeCount = 0
+    this.#outputs.length = 0
+  }
+
+  /** Undoes the record where others of its task may be held. */
+  drop(holds: Holds): void {
+    const entries = this.#writes.slice(0, this.#writeCount).map(({ entry }) => entry)
+    this.undo(start)
+    // What it had found there may have been accepted meanwhile.
+    for (const entry of entries) if (!holds.has(entry)) entry.pending = untouched
   }
 
   /** Encodes every write, so that what cannot be committed fails its own event (careful mode). */

@@ -1,7 +1,9 @@
 // Data plane. The record that a task works on: how far it is, and what went wrong with it.
 import type { StreamEvent } from '../core/event.ts'
 import type { Fused } from '../core/pipeline.ts'
+import type { OnError } from '../core/decision.ts'
 import type { Decoder } from './decoder.ts'
+import type { RecordPlace } from './held-record.ts'
 import type { Savepoint } from './journal.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { ProcessorRun } from './processor.ts'
@@ -18,11 +20,14 @@ export interface Inflow {
   readonly routes: readonly Route[]
 }
 
-/** The record being worked on, and how far. */
-export interface OpenRecord {
-  readonly inflow: Inflow
-  /** Place of the inflow among those of its task. */
-  readonly source: number
+/** A record on its way through its agents. */
+export interface RecordUnderWay {
+  readonly inflow: {
+    readonly queue: RecordPlace
+    readonly routes: readonly {
+      readonly run: { readonly name: string; readonly onError: OnError | undefined }
+    }[]
+  }
   /** `decode`: needs its event. `ready`: the next route may begin. Else something is awaited. */
   phase: 'decode' | 'ready' | 'running' | 'waiting'
   event: StreamEvent | undefined
@@ -30,11 +35,18 @@ export interface OpenRecord {
   hasDecodeError: boolean
   routeIndex: number
   attempts: number
-  savepoint: Savepoint
   /** How long the agent of now was seen to work on it; undefined until it was seen once. */
   ageMs: number | undefined
   /** Dead letter topics that have this record already. */
   deadLettered: Set<string> | undefined
+}
+
+/** The record being worked on, where that is one at a time. */
+export interface OpenRecord extends RecordUnderWay {
+  readonly inflow: Inflow
+  /** Place of the inflow among those of its task. */
+  readonly source: number
+  savepoint: Savepoint
 }
 
 /** The same for the stall watch and for dumps. */
@@ -68,12 +80,25 @@ export function openRecord(inflow: Inflow, source: number): OpenRecord {
 export const start: Savepoint = { writes: 0, outputs: 0 }
 
 /** The agent or group whose turn it is. */
-export function processorOf(open: OpenRecord): string {
+export function processorOf(open: RecordUnderWay): string {
   return open.inflow.routes[open.routeIndex]?.run.name ?? ''
 }
 
+/** For the stall watch and for dumps. */
+export function openEventOf(open: RecordUnderWay): OpenEvent {
+  const { cursor, partition, topic } = open.inflow.queue
+  return {
+    topic,
+    partition,
+    offset: cursor.offset,
+    agent: processorOf(open),
+    ageMs: open.ageMs ?? 0,
+    isWaiting: open.phase === 'waiting'
+  }
+}
+
 /** Goes on to the next processor of the record. */
-export function toNextRoute(open: OpenRecord): void {
+export function toNextRoute(open: RecordUnderWay): void {
   open.routeIndex++
   open.attempts = 0
   // What cannot be frozen is decoded anew, so that no agent sees another's changes.

@@ -5,7 +5,7 @@ import type { CommittedOffset } from '../port/transport.ts'
 import type { RowBlock } from './row-block.ts'
 import type { Shard } from './shard.ts'
 import type { RestoreProgress } from './recovery.ts'
-import type { TaskRun } from './task-run.ts'
+import type { RunningTask } from './task-host.ts'
 
 export type TaskState = 'restoring' | 'running' | 'draining' | 'closed'
 
@@ -14,7 +14,7 @@ export interface OpenTask {
   readonly sub: SubTopology
   readonly partition: number
   readonly shards: readonly Shard[]
-  readonly run: TaskRun
+  readonly run: RunningTask
   state: TaskState
   progress: RestoreProgress | undefined
   /** Last committed next offset of each source topic; undefined before the first commit. */
@@ -34,7 +34,7 @@ export interface Cut {
 /** True when a commit would change anything. */
 export function hasProgress(task: OpenTask): boolean {
   return (
-    task.run.queues.some((queue) => task.committed.get(queue.topic) !== queue.position) ||
+    task.run.positions.some(({ position, topic }) => task.committed.get(topic) !== position) ||
     task.shards.some((shard) => shard.hasDirty)
   )
 }

@@ -19,7 +19,7 @@ function offsetsOf(queue: PartitionQueue): number[] {
   const offsets: number[] = []
   while (queue.peek()) {
     offsets.push(queue.cursor.offset)
-    queue.finish()
+    queue.advance()
   }
   return offsets
 }
@@ -52,7 +52,7 @@ test('a jump takes place once what was fetched before is finished', () => {
   queue.push(chunk(5, 1))
   assert.equal(queue.peek(), true)
   queue.jumpTo(0)
-  queue.finish()
+  queue.advance()
   assert.equal(queue.position, 6)
   assert.equal(queue.peek(), false)
   assert.equal(queue.position, 0)
@@ -67,7 +67,7 @@ test('a position has the leader epoch of its chunk, and the next fetch that of t
   assert.deepEqual([queue.leaderEpoch, queue.fetchEpoch], [1, 3], 'nothing was handed out')
   const epochs: unknown[] = []
   while (queue.peek()) {
-    queue.finish()
+    queue.advance()
     epochs.push(queue.leaderEpoch)
   }
   assert.deepEqual(epochs, [2, 2, 3])

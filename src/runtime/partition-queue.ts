@@ -1,9 +1,10 @@
 // Data plane. Fetched records of one partition that wait for their task; bounded, parsed lazily.
 import { BatchCursor } from '../core/batch-cursor.ts'
-import { TailraceError } from '../core/errors.ts'
+import { invariant, TailraceError } from '../core/errors.ts'
 import type { FetchedChunk, TopicPartition } from '../port/transport.ts'
+import { ChunkHolds, copyOf, HeldRecord, type RecordPlace } from './held-record.ts'
 
-export class PartitionQueue implements TopicPartition {
+export class PartitionQueue implements RecordPlace {
   readonly topic: string
   readonly partition: number
   /** The current record, when `peek` said there is one. */
@@ -34,8 +35,18 @@ export class PartitionQueue implements TopicPartition {
   #jump: number | undefined
   /** Chunks that begin elsewhere than where the one before them ended. */
   readonly #begins = new WeakMap<FetchedChunk, number>()
+  /** Where records are worked on beside each other; else a chunk ends with its last record. */
+  readonly #holds: ChunkHolds | undefined
+  /** Called when bytes of finished records are gone. */
+  onFreed: () => void = () => undefined
 
-  constructor(partition: TopicPartition, position: number) {
+  /** `holdsRecords`: they are taken, and worked on beside each other. */
+  constructor(
+    partition: TopicPartition,
+    position: number,
+    { holdsRecords = false }: { readonly holdsRecords?: boolean } = {}
+  ) {
+    this.#holds = holdsRecords ? new ChunkHolds((chunk) => this.#free(chunk)) : undefined
     this.topic = partition.topic
     this.partition = partition.partition
     this.position = position
@@ -85,7 +96,7 @@ export class PartitionQueue implements TopicPartition {
     this.#jump = undefined
   }
 
-  /** Bytes fetched and not yet walked through. */
+  /** Bytes fetched whose records are not all finished. */
   get bytes(): number {
     return this.#bytes
   }
@@ -120,13 +131,19 @@ export class PartitionQueue implements TopicPartition {
         return true
       }
       this.#chunks.shift()
-      this.#bytes -= chunk.bytes.length
       this.#isInChunk = false
-      // Each of its records is finished, and what outlives a record is a copy.
-      chunk.release?.()
+      if (this.#holds === undefined) this.#free(chunk)
+      else this.#holds.walked(chunk)
       // Gaps that compaction left at the end of a chunk hold nothing to wait for.
       this.position = Math.max(this.position, chunk.nextOffset)
     }
+  }
+
+  // Each of its records is finished, and what outlives a record is a copy.
+  #free(chunk: FetchedChunk): void {
+    this.#bytes -= chunk.bytes.length
+    chunk.release?.()
+    this.onFreed()
   }
 
   // A cursor sees bytes alone: which partition they are of is known here.
@@ -150,10 +167,18 @@ export class PartitionQueue implements TopicPartition {
     return copyOf(this.cursor.value())
   }
 
-  /** The current record is finished: the next one is after it. */
-  finish(): void {
+  /** The current record is handed out for good: the next one is after it. */
+  advance(): void {
     this.position = this.cursor.offset + 1
     this.#isLoaded = false
+  }
+
+  /** The current record, to be kept while the queue goes on; its holder lets go of it. */
+  take(): HeldRecord {
+    const [chunk] = this.#chunks
+    invariant(chunk !== undefined && this.#holds !== undefined, 'a queue has nothing to take')
+    this.advance()
+    return new HeldRecord(this, { cursor: this.cursor.copy(), chunk, holds: this.#holds })
   }
 
   /** A second cursor that begins at the current record, for looking ahead. */
@@ -164,8 +189,4 @@ export class PartitionQueue implements TopicPartition {
     ahead.reset(chunk.bytes, this.cursor.offset)
     return ahead
   }
-}
-
-function copyOf(bytes: Buffer | null): Buffer | null {
-  return bytes && Buffer.from(bytes)
 }

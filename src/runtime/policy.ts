@@ -4,7 +4,7 @@ import { messageOf, TailraceError } from '../core/errors.ts'
 import type { RecordHeader } from '../core/record-batch.ts'
 import { isThenable } from '../core/schema.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
-import type { PartitionQueue } from './partition-queue.ts'
+import type { RecordPlace } from './held-record.ts'
 
 const defaultDecision = retry()
 
@@ -97,7 +97,7 @@ export function settle(decision: Decision, failure: Failure, hasDeadLetter: bool
 
 /** The failure as the policy sees it. */
 export function failureOf(
-  queue: PartitionQueue,
+  queue: RecordPlace,
   parts: Pick<Failure, 'error' | 'stage' | 'attempts' | 'event'>
 ): Failure {
   const { cursor } = queue
@@ -117,7 +117,7 @@ export function failureOf(
 
 /** Key, value bytes, headers and timestamp as they were, and headers that say what happened. */
 export function deadLetterOf(
-  queue: PartitionQueue,
+  queue: RecordPlace,
   failure: Failure,
   to: { readonly topic: string; readonly partitions: number; readonly agent: string }
 ): OutgoingRecord {

@@ -7,7 +7,7 @@ import type { GroupProcessor } from '../core/topology.ts'
 import type { OnError } from '../core/decision.ts'
 import type { Journal } from './journal.ts'
 import type { RecordLimits } from './record-limits.ts'
-import type { PartitionQueue } from './partition-queue.ts'
+import type { RecordPlace } from './held-record.ts'
 
 /**
  * `done`: the event is worked through. `pending`: `StepOwner.completed` or `failed` will follow.
@@ -25,7 +25,7 @@ export interface ProcessorRun {
   readonly name: string
   readonly onError: OnError | undefined
   /** Works on an event. The queue's cursor stands on its record. */
-  offer(event: StreamEvent, queue: PartitionQueue): Outcome
+  offer(event: StreamEvent, queue: RecordPlace): Outcome
   /** Breaks off the open event after a failure; the next `offer` begins afresh. */
   discard(): void
   /** Ends between events: a loop sees its iterator end. Resolves when the function settled. */
@@ -51,7 +51,7 @@ export class GroupRun implements ProcessorRun {
     this.#parts = parts
   }
 
-  offer(event: StreamEvent, queue: PartitionQueue): Outcome {
+  offer(event: StreamEvent, queue: RecordPlace): Outcome {
     const { journal, limits, partitions, processor } = this.#parts
     const { group } = processor
     const { topic } = group

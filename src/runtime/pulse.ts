@@ -6,6 +6,8 @@ export interface WatchedTask {
   readonly id: string
   readonly partition: number
   readonly sources: readonly WatchedSource[]
+  /** Events that it can have open at once. @default 1 */
+  readonly places?: number
 }
 
 export interface WatchedSource {
@@ -38,10 +40,17 @@ export class Pulse {
   readonly shared: SharedArrayBuffer
   readonly tasks: readonly WatchedTask[]
   readonly #cells: Float64Array
+  /** First row of each task. */
+  readonly #firsts: readonly number[]
 
   constructor(tasks: readonly WatchedTask[], shared?: SharedArrayBuffer) {
     this.tasks = tasks
-    this.shared = shared ?? new SharedArrayBuffer(8 * (head.cells + row.cells * tasks.length))
+    let rows = 0
+    this.#firsts = tasks.map(({ places = 1 }) => {
+      rows += places
+      return rows - places
+    })
+    this.shared = shared ?? new SharedArrayBuffer(8 * (head.cells + row.cells * rows))
     this.#cells = new Float64Array(this.shared)
   }
 
@@ -54,10 +63,15 @@ export class Pulse {
     this.#cells[head.limit] = limitMs
   }
 
-  rowOf(task: string): PulseRow {
+  rowOf(task: string, place = 0): PulseRow {
     const index = this.tasks.findIndex((one) => one.id === task)
-    invariant(index >= 0, `task "${task}" has no place in the pulse`)
-    return new PulseRow(this.#cells, head.cells + row.cells * index)
+    const places = index < 0 ? 0 : (this.tasks[index]?.places ?? 1)
+    invariant(place < places, `task "${task}" has no place in the pulse`)
+    return new PulseRow(this.#cells, this.#cellOf(index, place))
+  }
+
+  #cellOf(task: number, place: number): number {
+    return head.cells + row.cells * ((this.#firsts[task] ?? 0) + place)
   }
 
   read(): PulseReading {
@@ -66,17 +80,24 @@ export class Pulse {
 
   /** Events that are open; the loop is inside one of them, or in something of the program's own. */
   openEvents(): readonly WatchedEvent[] {
-    return this.tasks.flatMap(({ partition, sources }, index) => {
-      const at = (cell: number): number => this.#cells[head.cells + row.cells * index + cell] ?? 0
-      const source = sources[at(row.source) - 1]
-      if (source === undefined) return []
-      const agent = source.readers[at(row.reader)] ?? ''
-      return [{ topic: source.topic, partition, offset: at(row.offset), agent }]
-    })
+    return this.tasks.flatMap((task, index) =>
+      Array.from({ length: task.places ?? 1 }, (_, place) => this.#eventAt(index, place)).flatMap(
+        (event) => event ?? []
+      )
+    )
+  }
+
+  #eventAt(index: number, place: number): WatchedEvent | undefined {
+    const at = (cell: number): number => this.#cells[this.#cellOf(index, place) + cell] ?? 0
+    const { partition = 0, sources = [] } = this.tasks[index] ?? {}
+    const source = sources[at(row.source) - 1]
+    if (source === undefined) return undefined
+    const agent = source.readers[at(row.reader)] ?? ''
+    return { topic: source.topic, partition, offset: at(row.offset), agent }
   }
 }
 
-/** Where one task says what it has open. */
+/** Where a task says what it has open: one event. */
 export class PulseRow {
   readonly #cells: Float64Array
   readonly #at: number

@@ -44,7 +44,7 @@ export class Queries {
         : this.#panes(shard, task, { key, range })
     return {
       value,
-      isStale: task.run.queues.some((queue) => queue.lag > 0),
+      isStale: task.run.positions.some(({ lag }) => lag > 0),
       asOf: task.run.time.finished
     }
   }

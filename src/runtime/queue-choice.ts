@@ -1,5 +1,7 @@
 // Data plane. Which record is next: the smallest timestamp, as far as queues can tell (KIP-695).
+import type { Cancel } from '../port/clock.ts'
 import type { PartitionQueue } from './partition-queue.ts'
+import type { TaskHost } from './task-host.ts'
 
 export interface QueueChoice {
   /** Index of the queue with the next record; -1 to wait. */
@@ -31,4 +33,46 @@ export function chooseQueue(queues: readonly PartitionQueue[]): QueueChoice {
     }
   }
   return { index, hasIdle }
+}
+
+/** The same for a task, which may give empty queues a moment (`taskIdle`). */
+export class QueueChooser {
+  readonly #queues: readonly PartitionQueue[]
+  readonly #host: Pick<TaskHost, 'clock' | 'taskIdleMs'>
+  /** The moment is over. */
+  readonly #again: () => void
+  #cancelWait: Cancel = () => undefined
+  #idleSinceMs: number | undefined
+
+  constructor(
+    queues: readonly PartitionQueue[],
+    host: Pick<TaskHost, 'clock' | 'taskIdleMs'>,
+    again: () => void
+  ) {
+    this.#queues = queues
+    this.#host = host
+    this.#again = again
+  }
+
+  /** Index of the queue with the next record; -1 to wait. */
+  choose(): number {
+    const choice = chooseQueue(this.#queues)
+    if (choice.index < 0 || !choice.hasIdle) {
+      this.#idleSinceMs = undefined
+      return choice.index
+    }
+    const { clock, taskIdleMs } = this.#host
+    if (taskIdleMs === 0) return choice.index
+    const now = clock.monotonic()
+    this.#idleSinceMs ??= now
+    const left = this.#idleSinceMs + taskIdleMs - now
+    if (left <= 0) return choice.index
+    this.cancel()
+    this.#cancelWait = clock.schedule(left, this.#again)
+    return -1
+  }
+
+  cancel(): void {
+    this.#cancelWait()
+  }
 }

@@ -25,8 +25,10 @@ export interface TaskStatus {
   readonly finished: number
   /** In ms since 1970; null before the first event. */
   readonly streamTime: number | null
-  /** The event that it works on right now. */
+  /** The event that it works on right now; with `concurrency`, the one longest at work. */
   readonly openEvent: OpenEventStatus | undefined
+  /** All of them, in the order of the log. */
+  readonly openEvents: readonly OpenEventStatus[]
 }
 
 /** The event that a task works on. */
@@ -63,26 +65,30 @@ export interface WorkerStatus {
 
 export function taskStatus(task: OpenTask): TaskStatus {
   const { run } = task
-  const { openEvent } = run
+  const openEvents = run.openEvents.map((event) => ({ ...event, ageMs: Math.round(event.ageMs) }))
   const streamTime = run.time.finished
   return {
     id: task.owned.task,
     partition: task.partition,
     state: run.isStopped ? 'stopped' : task.state,
     restore: task.state === 'restoring' ? task.progress : undefined,
-    lag: run.queues.reduce((sum, queue) => sum + queue.lag, 0),
-    positions: Object.fromEntries(run.queues.map((queue) => [queue.topic, queue.position])),
+    lag: run.positions.reduce((sum, { lag }) => sum + lag, 0),
+    positions: Object.fromEntries(run.positions.map(({ position, topic }) => [topic, position])),
     finished: run.finishedRecords,
     streamTime: Number.isFinite(streamTime) ? streamTime : null,
-    openEvent: openEvent && {
-      topic: openEvent.topic,
-      partition: openEvent.partition,
-      offset: openEvent.offset,
-      agent: openEvent.agent,
-      ageMs: Math.round(openEvent.ageMs),
-      isWaiting: openEvent.isWaiting
-    }
+    openEvent: longestAtWork(openEvents),
+    openEvents
   }
+}
+
+// One that waits for its next try is not at work; the first of equals.
+function longestAtWork(events: readonly OpenEventStatus[]): OpenEventStatus | undefined {
+  const atWork = (event: OpenEventStatus): number => (event.isWaiting ? -1 : event.ageMs)
+  let longest = events[0]
+  for (const event of events) {
+    if (longest !== undefined && atWork(event) > atWork(longest)) longest = event
+  }
+  return longest
 }
 
 /** Why the worker is not ready; undefined when it is. */
@@ -113,12 +119,12 @@ export function dumpText(status: WorkerStatus): string {
     (status.isLeader ? `, leader since generation ${status.leaderEpoch}` : '') +
     `, generation ${status.generation}`
   const tasks = status.tasks.map((task) => {
-    const event = task.openEvent
-    const work =
-      event === undefined
-        ? 'no open event'
-        : `${event.isWaiting ? 'waits with' : 'works on'} "${event.topic}" partition ` +
-          `${event.partition} offset ${event.offset} in agent "${event.agent}", ${event.ageMs} ms`
+    const open = task.openEvents.map((event) => {
+      const { ageMs, agent, isWaiting, offset, partition, topic } = event
+      const what = `"${topic}" partition ${partition} offset ${offset} in agent "${agent}"`
+      return `${isWaiting ? 'waits with' : 'works on'} ${what}, ${ageMs} ms`
+    })
+    const work = open.length === 0 ? 'no open event' : open.join('; ')
     return `  ${task.id}: ${task.state}, lag ${task.lag}, ${task.finished} finished, ${work}`
   })
   const background = status.background.map(({ kind, name, runningMs }) => {

@@ -1,8 +1,15 @@
 // Makes a task ready: committed offsets, restored shards, and the runs of its agents.
-import type { TableDeclaration } from '../core/declarations.ts'
+import type { TableDeclaration, TopicDeclaration } from '../core/declarations.ts'
 import { invariant, TailraceError } from '../core/errors.ts'
 import { fuse } from '../core/pipeline.ts'
-import { changelogOf, type Processor, readersOf, type SubTopology } from '../core/topology.ts'
+import {
+  changelogOf,
+  limitOf,
+  placesOf,
+  type Processor,
+  readersOf,
+  type SubTopology
+} from '../core/topology.ts'
 import type { Store } from '../port/store.ts'
 import type { OwnedTask } from '../port/coordinator.ts'
 import type { CommittedOffset, PartitionRange, Transport } from '../port/transport.ts'
@@ -11,11 +18,14 @@ import { type CacheBudget, ShardCache } from './cache.ts'
 import { windowBound, windowStartOf } from './changelog.ts'
 import { Decoder } from './decoder.ts'
 import { EachRun } from './each-run.ts'
+import { Gate, type GatedInflow, type Place } from './gate.ts'
 import { Journal } from './journal.ts'
+import type { Log } from './log.ts'
 import { LoopRun } from './loop-run.ts'
 import type { Spreader } from './outgoing.ts'
 import type { OpenTask } from './open-task.ts'
 import { streamTimeOf } from './open-task.ts'
+import { ParallelRun } from './parallel-run.ts'
 import { PartitionQueue } from './partition-queue.ts'
 import type { PreparedTopics } from './prepare.ts'
 import { GroupRun, type ProcessorRun, type StepOwner } from './processor.ts'
@@ -45,30 +55,9 @@ export function buildTask(owned: OwnedTask, sub: SubTopology, parts: OpeningPart
   const shards = new Map(
     sub.tables.map((table) => [table, shardOf(table, partition, sub, parts)] as const)
   )
-  const inner = { journal: new Journal(), time: new TaskTime(), abort: new AbortController() }
-  // Runs are made before the task they report to.
-  let run: TaskRun | undefined
-  const owner: StepOwner = {
-    completed: () => run?.completed(),
-    failed: (error) => run?.failed(error)
-  }
-  const runs = new Map(
-    sub.processors.map((processor) => [
-      processor,
-      processorRun(processor, { ...inner, owner, partition, shards, parts })
-    ])
-  )
-  const inflows = sub.sources.map(
-    (topic): Inflow => ({
-      queue: new PartitionQueue({ topic: topic.name, partition }, 0),
-      decoder: new Decoder(topic),
-      routes: readersOf(sub, topic).map(({ processor, inlet }) => ({
-        run: runOf(runs, processor),
-        steps: fuse(inlet.steps)
-      }))
-    })
-  )
-  run = new TaskRun({ id: owned.task, inflows, ...inner, host: parts.host })
+  const context: TaskContext = { partition, shards, parts }
+  const opened = placesOf(sub) > 1 ? parallelRun : serialRun
+  const run = opened(owned.task, sub, context)
   return {
     owned,
     sub,
@@ -82,10 +71,119 @@ export function buildTask(owned: OwnedTask, sub: SubTopology, parts: OpeningPart
   }
 }
 
-function runOf(runs: ReadonlyMap<Processor, ProcessorRun>, processor: Processor): ProcessorRun {
-  const run = runs.get(processor)
-  invariant(run !== undefined, `processor "${processor.name}" has no run`)
+/** One record at a time: each agent has one run, and all of them one journal. */
+function serialRun(id: string, sub: SubTopology, context: TaskContext): TaskRun {
+  const inner = { journal: new Journal(), time: new TaskTime(), abort: new AbortController() }
+  // Runs are made before the task they report to.
+  let run: TaskRun | undefined
+  const owner: StepOwner = {
+    completed: () => run?.completed(),
+    failed: (error) => run?.failed(error)
+  }
+  const runs = new Map(
+    sub.processors.map((processor) => [
+      processor,
+      processorRun(processor, { ...context, ...inner, owner, log: logOf(processor, context) })
+    ])
+  )
+  const inflows = sub.sources.map(
+    (topic): Inflow => ({
+      queue: new PartitionQueue({ topic: topic.name, partition: context.partition }, 0),
+      decoder: new Decoder(topic),
+      routes: readersOf(sub, topic).map(({ processor, inlet }) => ({
+        run: partOf(runs, processor),
+        steps: fuse(inlet.steps)
+      }))
+    })
+  )
+  run = new TaskRun({ id, inflows, ...inner, host: context.parts.host })
   return run
+}
+
+/** Several at a time: an agent has a run and a journal for each event that it works on. */
+function parallelRun(id: string, sub: SubTopology, context: TaskContext): ParallelRun {
+  const { host } = context.parts
+  const abort = new AbortController()
+  let run: ParallelRun | undefined
+  let rows = 0
+  const gateOf = (processor: Processor): Gate => {
+    const limit = limitOf(processor)
+    const firstRow = rows
+    rows += limit
+    const log = logOf(processor, context)
+    return new Gate({
+      name: processor.name,
+      onError: processor.kind === 'agent' ? processor.agent.onError : undefined,
+      limit,
+      order: orderOf(processor),
+      isLastToEnter: processor.kind === 'agent' && Object.keys(processor.agent.reads).length > 0,
+      place: (gate, index): Place => {
+        const inner = { journal: new Journal(), time: new TaskTime() }
+        const owner: StepOwner = {
+          completed: () => run?.completed(place),
+          failed: (error) => run?.failed(place, error)
+        }
+        const place: Place = {
+          ...inner,
+          gate,
+          run: processorRun(processor, { ...context, ...inner, abort, owner, log }),
+          row: host.rowOf(id, firstRow + index),
+          record: undefined
+        }
+        return place
+      }
+    })
+  }
+  const gates = new Map(sub.processors.map((processor) => [processor, gateOf(processor)]))
+  const inflows = sub.sources.map((topic) => gatedInflow(topic, sub, gates, context.partition))
+  run = new ParallelRun({
+    id,
+    inflows,
+    gates: [...gates.values()],
+    time: new TaskTime(),
+    abort,
+    host
+  })
+  return run
+}
+
+function gatedInflow(
+  topic: TopicDeclaration,
+  sub: SubTopology,
+  gates: ReadonlyMap<Processor, Gate>,
+  partition: number
+): GatedInflow {
+  const at = { topic: topic.name, partition }
+  const routes = readersOf(sub, topic).map(({ processor, inlet }) => ({
+    run: partOf(gates, processor),
+    steps: fuse(inlet.steps)
+  }))
+  return {
+    queue: new PartitionQueue(at, 0, { holdsRecords: true }),
+    decoder: new Decoder(topic),
+    key: topic.key,
+    routes: routes.map(({ run, steps }, index) => ({
+      run,
+      steps,
+      isLast: !routes.slice(index + 1).some((later) => later.run === run)
+    })),
+    gates: [...new Set(routes.map(({ run }) => run))]
+  }
+}
+
+function orderOf(processor: Processor): 'key' | 'none' {
+  if (processor.kind === 'group' || processor.agent.body.kind === 'loop') return 'key'
+  return processor.agent.body.order
+}
+
+function partOf<T>(parts: ReadonlyMap<Processor, T>, processor: Processor): T {
+  const part = parts.get(processor)
+  invariant(part !== undefined, `processor "${processor.name}" has no run`)
+  return part
+}
+
+function logOf(processor: Processor, { partition, parts }: TaskContext): Log {
+  return parts.host.log.child({ agent: processor.name, partition })
 }
 
 function shardOf(
@@ -106,14 +204,19 @@ function shardOf(
   })
 }
 
-interface RunContext {
+/** What all runs of a task share. */
+interface TaskContext {
+  readonly partition: number
+  readonly shards: ReadonlyMap<TableDeclaration, Shard>
+  readonly parts: OpeningParts
+}
+
+interface RunContext extends TaskContext {
   readonly owner: StepOwner
   readonly journal: Journal
   readonly time: TaskTime
   readonly abort: AbortController
-  readonly partition: number
-  readonly shards: ReadonlyMap<TableDeclaration, Shard>
-  readonly parts: OpeningParts
+  readonly log: Log
 }
 
 function processorRun(processor: Processor, context: RunContext): ProcessorRun {
@@ -143,7 +246,7 @@ function processorRun(processor: Processor, context: RunContext): ProcessorRun {
     context: agentContext,
     partition: context.partition,
     signal: context.abort.signal,
-    log: parts.host.log.child({ agent: agent.name, partition: context.partition })
+    log: context.log
   }
   const { body } = agent
   return body.kind === 'loop'

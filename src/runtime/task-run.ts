@@ -4,15 +4,15 @@
 import type { Failure } from '../core/decision.ts'
 import type { StreamEvent } from '../core/event.ts'
 import { failpoint } from '../port/failpoint.ts'
-import type { Cancel } from '../port/clock.ts'
+import { aborted } from './aborted.ts'
 import { Failures } from './failures.ts'
 import type { Journal } from './journal.ts'
 import {
   type Inflow,
   type OpenEvent,
+  openEventOf,
   type OpenRecord,
   openRecord,
-  processorOf,
   type Route,
   start,
   toNextRoute
@@ -20,9 +20,9 @@ import {
 import type { PartitionQueue } from './partition-queue.ts'
 import type { PulseRow } from './pulse.ts'
 import type { StepOwner } from './processor.ts'
-import { chooseQueue } from './queue-choice.ts'
+import { QueueChooser } from './queue-choice.ts'
 import { stageOf } from './send-failures.ts'
-import type { TaskHost } from './task-host.ts'
+import type { RunningTask, TaskHost, TaskPosition } from './task-host.ts'
 import type { TaskTime } from './task-time.ts'
 
 export interface TaskRunParts {
@@ -34,7 +34,7 @@ export interface TaskRunParts {
   readonly host: TaskHost
 }
 
-export class TaskRun implements StepOwner {
+export class TaskRun implements RunningTask, StepOwner {
   readonly id: string
   readonly #parts: TaskRunParts
   readonly #host: TaskHost
@@ -47,8 +47,7 @@ export class TaskRun implements StepOwner {
   #isClosed = false
   #whenIdle: (() => void) | undefined
   readonly #failures: Failures
-  #cancelWait: Cancel = () => undefined
-  #idleSinceMs: number | undefined
+  readonly #chooser: QueueChooser
   /** Offsets below which writes are encoded when they are accepted; set after a failed commit. */
   carefulUntil: ReadonlyMap<string, number> | undefined
   finishedRecords = 0
@@ -58,6 +57,7 @@ export class TaskRun implements StepOwner {
     this.#parts = parts
     this.#host = parts.host
     this.#queues = parts.inflows.map((inflow) => inflow.queue)
+    this.#chooser = new QueueChooser(this.#queues, parts.host, () => this.pump())
     this.#row = parts.host.rowOf(parts.id)
     this.#failures = new Failures({
       task: parts.id,
@@ -69,6 +69,10 @@ export class TaskRun implements StepOwner {
   }
 
   get queues(): readonly PartitionQueue[] {
+    return this.#queues
+  }
+
+  get positions(): readonly TaskPosition[] {
     return this.#queues
   }
 
@@ -84,19 +88,9 @@ export class TaskRun implements StepOwner {
     return this.#isStopped
   }
 
-  /** The event being worked on by a body, for the stall watch and for dumps. */
-  get openEvent(): OpenEvent | undefined {
-    const open = this.#open
-    if (open === undefined) return undefined
-    const { queue } = open.inflow
-    return {
-      topic: queue.topic,
-      partition: queue.partition,
-      offset: queue.cursor.offset,
-      agent: processorOf(open),
-      ageMs: open.ageMs ?? 0,
-      isWaiting: open.phase === 'waiting'
-    }
+  /** One at most. */
+  get openEvents(): readonly OpenEvent[] {
+    return this.#open === undefined ? [] : [openEventOf(this.#open)]
   }
 
   /** A look at the open event, this long after the one before: its age is what looks have seen. */
@@ -140,30 +134,13 @@ export class TaskRun implements StepOwner {
   #openNext(): boolean {
     const host = this.#host
     if (this.#isDraining || !host.mayDispatch()) return false
-    const index = this.#choose()
+    const index = this.#chooser.choose()
     if (index < 0) return false
     if (!host.takeTurn(this)) return false
     const inflow = this.#parts.inflows[index] as Inflow
     this.#parts.time.open(Math.min(inflow.queue.cursor.timestamp, host.streamTimeMax()))
     this.#open = openRecord(inflow, index)
     return true
-  }
-
-  #choose(): number {
-    const choice = chooseQueue(this.#queues)
-    if (choice.index < 0 || !choice.hasIdle) {
-      this.#idleSinceMs = undefined
-      return choice.index
-    }
-    const { clock, taskIdleMs } = this.#host
-    if (taskIdleMs === 0) return choice.index
-    const now = clock.monotonic()
-    this.#idleSinceMs ??= now
-    const left = this.#idleSinceMs + taskIdleMs - now
-    if (left <= 0) return choice.index
-    this.#cancelWait()
-    this.#cancelWait = clock.schedule(left, () => this.pump())
-    return -1
   }
 
   // False when the event comes later.
@@ -280,7 +257,7 @@ export class TaskRun implements StepOwner {
     const { timestamp } = queue.cursor
     this.#open = undefined
     this.#row.leave()
-    queue.finish()
+    queue.advance()
     if (queue.isPaused) this.#host.shortened(this)
     time.finish()
     if (timestamp > queue.streamTime) {
@@ -308,7 +285,7 @@ export class TaskRun implements StepOwner {
    */
   async drain(deadline: AbortSignal): Promise<void> {
     this.#isDraining = true
-    this.#cancelWait()
+    this.#chooser.cancel()
     this.#failures.cancel()
     this.#parts.abort.abort(new Error('the task stops'))
     const open = this.#open
@@ -334,7 +311,7 @@ export class TaskRun implements StepOwner {
   /** Breaks off at once: nothing of the open record remains. */
   abandon(): void {
     this.#isClosed = true
-    this.#cancelWait()
+    this.#chooser.cancel()
     this.#failures.cancel()
     this.#parts.abort.abort(new Error('the task was taken away'))
     this.#dropOpen()
@@ -352,10 +329,3 @@ export class TaskRun implements StepOwner {
 }
 
 const noOutputs: readonly never[] = []
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}

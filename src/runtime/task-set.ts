@@ -303,5 +303,5 @@ function carefulUntil(
   hasFailed: boolean
 ): ReadonlyMap<string, number> | undefined {
   if (!hasFailed) return run.isCareful ? run.carefulUntil : undefined
-  return new Map(run.queues.map((queue) => [queue.topic, queue.position]))
+  return new Map(run.positions.map(({ position, topic }) => [topic, position]))
 }

@@ -113,7 +113,7 @@ class ReadablePanes {
   }
 }
 
-class WritablePanes extends ReadablePanes {
+export class WritablePanes extends ReadablePanes {
   readonly #onLate: OnLate
 
   constructor(shard: Shard, scope: Scope, timestamp: number, onLate: OnLate) {

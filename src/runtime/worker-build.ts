@@ -1,5 +1,5 @@
 // Control plane. Puts the parts of a worker together: who is told what by whom.
-import { readersOf, type Topology } from '../core/topology.ts'
+import { placesOf, readersOf, type Topology } from '../core/topology.ts'
 import { taskId, taskSpecs, topologyHash } from '../core/topology-partitions.ts'
 import { hasCode, messageOf } from '../core/errors.ts'
 import type { Clock } from '../port/clock.ts'
@@ -128,7 +128,7 @@ function watchedTasks({ subTopologies }: Topology, { plan }: PreparedTopics): Wa
     }))
     const length = plan.bySubTopology.get(sub.name) ?? 1
     return Array.from({ length }, (_, partition) => {
-      return { id: taskId(sub.name, partition), partition, sources }
+      return { id: taskId(sub.name, partition), partition, sources, places: placesOf(sub) }
     })
   })
 }

@@ -162,8 +162,10 @@ export class WorkerRuntime implements Engine {
   #endStalled({ tasks }: Running): void {
     const { stallTimeoutMs } = this.#parts.settings
     for (const { run } of tasks.tasks) {
-      const event = run.openEvent
-      if (event === undefined || event.isWaiting || event.ageMs < stallTimeoutMs) continue
+      const event = run.openEvents.find(
+        ({ ageMs, isWaiting }) => !isWaiting && ageMs >= stallTimeoutMs
+      )
+      if (event === undefined) continue
       this.#fail(
         new TailraceError(
           'TAILRACE_AGENT_STALLED',

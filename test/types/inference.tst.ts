@@ -181,8 +181,23 @@ const each = app.each(
 )
 each.sink((reply) => reply.toFixed())
 await each.send({ key: 'k', value: { account: 'a', amount: 1, tags: [] } })
-// @ts-expect-error more than one at a time comes with a later version
-app.each('parallel', { source: payments, concurrency: 8 }, () => {})
+app.each('parallel', { source: payments, concurrency: 8, order: 'none' }, () => {})
+const sized = app.each(
+  'sized',
+  { source: payments, tables: { latest }, concurrency: 8, order: 'key', timeout: '30s' },
+  async (event, { latest }, { signal }) => {
+    same<typeof signal, AbortSignal>()
+    latest.set(event.key, event.value)
+    return event.value.amount
+  }
+)
+sized.sink((reply) => reply.toFixed())
+// @ts-expect-error an order is by key, or none
+app.each('any', { source: payments, concurrency: 8, order: 'any' }, () => {})
+// @ts-expect-error a count is a number
+app.each('text', { source: payments, concurrency: '8' }, () => {})
+// @ts-expect-error a loop works on one event at a time
+app.agent('wide', { source: payments, concurrency: 8 }, async () => {})
 // @ts-expect-error only a function for each event has a timeout
 app.agent('late', { source: payments, timeout: '1s' }, async () => {})
 // @ts-expect-error did you mean source?
