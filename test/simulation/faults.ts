@@ -30,6 +30,8 @@ export const kinds = [
   'commit restarted all tasks',
   'event thrown back',
   'event waited',
+  'several events at once',
+  'several events at once, beside others',
   'loop returned',
   'order that is unreadable',
   'order that is cursed',
@@ -152,6 +154,10 @@ export class Faults {
         this.count('event waited')
         return victim().pause(victim().random.whole(0, 150))
       },
+      linger: () => {
+        const { pause, random } = victim()
+        return random.chance(1 / 3) ? pause(random.whole(0, 150)) : undefined
+      },
       maybeEnd: () => {
         if (!isDue()) return false
         this.count('loop returned')
@@ -177,5 +183,6 @@ const seldom: ReadonlySet<string> = new Set([
 export const calm: Weather = {
   maybeThrow: () => undefined,
   maybeWait: () => undefined,
+  linger: () => undefined,
   maybeEnd: () => false
 }

@@ -176,7 +176,13 @@ class Simulation {
       crash: () => this.#crash(node),
       pause: (ms) => worker.clock.pause(ms)
     }
-    const parts = simulatedApp(this.#faults.weather(() => victim))
+    const width = { notes: random.pick([1, 3]) ?? 1, accounts: random.pick([1, 4]) ?? 1 }
+    if (width.notes > 1) this.#faults.count('several events at once, beside others')
+    if (width.accounts > 1) this.#faults.count('several events at once')
+    const parts = simulatedApp(
+      this.#faults.weather(() => victim),
+      width
+    )
     const worker = new TestWorker(parts.app, {
       log: this.#log,
       disk,

@@ -45,6 +45,8 @@ export interface Weather {
   maybeThrow(): void
   /** Takes its time now and then. */
   maybeWait(): Promise<void> | undefined
+  /** Takes its time with every third event: others overtake it where they may. */
+  linger(): Promise<void> | undefined
   /** True now and then: the loop returns where it should go on. */
   maybeEnd(): boolean
 }
@@ -77,19 +79,31 @@ const onCount: OnError = ({ error }) => (error instanceof Skipped ? skip : stubb
 const onNote: OnError = async ({ error }) =>
   hasCode(error, 'TAILRACE_SCHEMA_TOO_LARGE') ? deadLetter() : stubborn
 
-export function simulatedApp(weather: Weather): SimulatedApp {
+/** Events of a partition at a time, where more than one can be. */
+export interface Width {
+  /** Of an agent that shares its tasks with others, which take one at a time. */
+  readonly notes: number
+  /** Of an agent with tasks of its own. */
+  readonly accounts: number
+}
+
+export const oneByOne: Width = { notes: 1, accounts: 1 }
+
+export function simulatedApp(weather: Weather, width: Width = oneByOne): SimulatedApp {
   const app = createApp({ id: 'sim', broker: 'memory:', deadLetter: 'dead', onError: stubborn })
   const orders = app.topic('orders', { value: Order, partitions })
   const probes = app.topic('probes', { value: Probe, partitions })
   const parts: SimulatedApp = { app, orders, probes, ...tablesOf(app) }
   declareTotals(parts, weather)
   declareCounts(parts, weather)
-  declareAccounts(parts, weather)
+  declareAccounts(parts, weather, width.accounts)
   const { notes } = parts
-  const uses = { source: orders, tables: { notes }, onError: onNote }
+  const concurrency = width.notes
+  const uses = { source: orders, tables: { notes }, onError: onNote, concurrency }
   app.each('note', uses, ({ key, value }, { notes }) => {
     if (key !== null) notes.set(key, { id: value.id, text: 'x'.repeat(value.note) })
     weather.maybeThrow()
+    return concurrency > 1 ? weather.linger() : undefined
   })
   return parts
 }
@@ -182,18 +196,22 @@ function declareCounts(parts: SimulatedApp, weather: Weather): void {
   })
 }
 
-function declareAccounts({ accounts, app, orders }: SimulatedApp, weather: Weather): void {
+function declareAccounts(
+  { accounts, app, orders }: SimulatedApp,
+  weather: Weather,
+  concurrency: number
+): void {
   const changes = app.topic('changes', { value: Change, partitions })
   const byAccount = app
     .stream(orders)
     .filter(({ value }) => value.deed !== 'small')
     .groupBy('by-account', ({ value }) => value.account)
-  const uses = { source: byAccount, tables: { accounts }, outputs: { changes } }
+  const uses = { source: byAccount, tables: { accounts }, outputs: { changes }, concurrency }
   app.each('account', uses, ({ key, value }, { accounts, changes }) => {
     const total = accounts.update(key, (old) => add(old, value.amount))
     weather.maybeThrow()
     changes.send({ key, value: { account: key, ...total } })
-    return weather.maybeWait()
+    return concurrency > 1 ? weather.linger() : weather.maybeWait()
   })
 }
 
