@@ -35,9 +35,9 @@ async function finish(scene: Scene, left: Left): Promise<number> {
   return await checkAgainst(scene, left)
 }
 
-async function killedAt(scene: Scene, failpoint: string): Promise<number> {
+async function killedAt(scene: Scene, failpoint: string, module = 'visits.ts'): Promise<number> {
   await scene.send(300)
-  const worker = scene.worker({ failpoint })
+  const worker = scene.worker({ failpoint, module })
   await scene.sendUntil(() => worker.hasEnded, { slice: 50, everyMs: 10 })
   await worker.ends({ signal: 'SIGKILL' })
   const left = await readLeft(scene)
@@ -57,6 +57,10 @@ killsAt('event.finished-in-commit', 60)
 killsAt('commit.frozen', 12)
 killsAt('commit.ended', 12)
 killsAt('commit.stored', 12)
+
+weakScene('killed with many events at work: none is lost', async (scene) => {
+  await killedAt(scene, 'event.open:700', 'parallel-visits.ts')
+})
 
 // Far enough from the start that a commit is of events, and not of where a task begins.
 for (const n of [20, 60]) {

@@ -238,17 +238,21 @@ export function embeddedScene(name: string, run: (scene: Scene) => Promise<void>
 }
 
 /** Kills a worker under load at the nth time that it comes to the label, and compares. */
-export function killsAt(label: FailpointLabel, counts: readonly number[]): void {
+export function killsAt(
+  label: FailpointLabel,
+  counts: readonly number[],
+  worker: SceneWorker = {}
+): void {
   const logs = logsOf(label)
   for (const n of counts) {
     const name = `killed at ${label}, time ${n}: nothing is lost or doubled`
-    scene(name, (one) => killedAt(one, `${label}:${n}`), logs)
+    scene(name, (one) => killedAt(one, { ...worker, failpoint: `${label}:${n}` }), logs)
   }
 }
 
-async function killedAt(one: Scene, failpoint: string): Promise<void> {
+async function killedAt(one: Scene, how: SceneWorker): Promise<void> {
   await one.send(300)
-  const worker = one.worker({ failpoint })
+  const worker = one.worker(how)
   await one.sendUntil(() => worker.hasEnded)
   await worker.ends({ signal: 'SIGKILL' })
   await one.send(100)

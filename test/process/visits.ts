@@ -31,6 +31,8 @@ export interface VisitsApp {
 export interface VisitsOptions extends Omit<AppOptions, 'id'> {
   /** Awaited by the second agent before each event counts. */
   readonly before?: (visit: Visit, signal: AbortSignal) => void | Promise<void>
+  /** Events of a page's partition that the second agent works on at once. @default 1, in a loop */
+  readonly concurrency?: number
   /** @default SCENE_SUFFIX of the environment */
   readonly suffix?: string
 }
@@ -59,7 +61,12 @@ export function namesOf(suffix: string): VisitsNames {
  * visits → each user's count and last id, in the order they were sent;
  * visits → by page → counts by minute, count and sum of ids, and each id once with its number.
  */
-export function visitsApp({ before, suffix, ...options }: VisitsOptions = {}): VisitsApp {
+export function visitsApp({
+  before,
+  concurrency = 1,
+  suffix,
+  ...options
+}: VisitsOptions = {}): VisitsApp {
   const names = namesOf(suffix ?? process.env['SCENE_SUFFIX'] ?? '')
   const app = createApp({ id: names.app, web: false, ...options })
   const visits = app.topic(names.app, { key: z.string(), value: Visit, partitions })
@@ -83,20 +90,27 @@ export function visitsApp({ before, suffix, ...options }: VisitsOptions = {}): V
     }
   })
   const byPage = app.stream(visits).groupBy('by-page', ({ value }) => value.page)
-  app.agent(
-    'count',
-    { source: byPage, tables: { views, pages }, outputs: { seen } },
-    async (events, { views, pages, seen }, { signal }) => {
-      for await (const event of events) {
-        const { id, page } = event.value
-        const waited = before?.(event.value, signal)
-        await Promise.resolve(waited)
-        views.at(event).update(page, (count) => count + 1)
-        const { count } = pages.update(page, (one) => ({ count: one.count + 1, sum: one.sum + id }))
-        seen.send({ key: page, value: { id, page, count } })
-      }
+  const uses = { source: byPage, tables: { views, pages }, outputs: { seen } }
+  if (concurrency > 1) {
+    app.each('count', { ...uses, concurrency }, async (event, { views, pages, seen }, task) => {
+      const { id, page } = event.value
+      views.at(event).update(page, (count) => count + 1)
+      const { count } = pages.update(page, (one) => ({ count: one.count + 1, sum: one.sum + id }))
+      await Promise.resolve(before?.(event.value, task.signal))
+      seen.send({ key: page, value: { id, page, count } })
+    })
+    return { app, visits, users, pages, views }
+  }
+  app.agent('count', uses, async (events, { views, pages, seen }, { signal }) => {
+    for await (const event of events) {
+      const { id, page } = event.value
+      const waited = before?.(event.value, signal)
+      await Promise.resolve(waited)
+      views.at(event).update(page, (count) => count + 1)
+      const { count } = pages.update(page, (one) => ({ count: one.count + 1, sum: one.sum + id }))
+      seen.send({ key: page, value: { id, page, count } })
     }
-  )
+  })
   return { app, visits, users, pages, views }
 }
 
