@@ -1,4 +1,5 @@
 // `npm run bench -- W1`: measures one workload, checks its result, prints medians.
+import { eachRows } from './each.ts'
 import { kafkaRows } from './kafka/rows.ts'
 import { latencyRows } from './latency.ts'
 import { openLog, withDirectory } from './log.ts'
@@ -82,6 +83,8 @@ async function rowsOf(options: BenchOptions): Promise<readonly Row[]> {
       return withDirectory((directory) => latencyRows(options, directory))
     case 'micro':
       return microRows(options)
+    case 'each':
+      return eachRows(options)
   }
 }
 

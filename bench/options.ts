@@ -1,7 +1,7 @@
 // The command line of the bench.
 import { parseArgs } from 'node:util'
 
-const embedded = ['W1', 'W2', 'W6', 'loop-hold', 'rss', 'micro', 'restore'] as const
+const embedded = ['W1', 'W2', 'W6', 'loop-hold', 'rss', 'micro', 'restore', 'each'] as const
 const kafka = ['W1', 'W2', 'W4', 'W6', 'fetch', 'all'] as const
 export type EmbeddedWorkload = (typeof embedded)[number]
 export type KafkaWorkload = (typeof kafka)[number]
@@ -50,11 +50,12 @@ export const usage = `npm run bench -- <workload> [options]
   rss        embedded: memory at ten times the events, against once
   micro      embedded: cost of an event, part by part
   restore    embedded: records a second from the changelog into an empty store
+  each       embedded: a handler that waits, 64 events of a partition at a time against one
 
   --broker embedded    the log (default), or kafka: a broker of its own, or TAILRACE_TEST_KAFKA
   --runs N             measured runs (default 3)
-  --events N           events of a run (embedded 2,000,000, rss 20,000,000; kafka W1 and W2
-                       12,000,000, W4 1,000,000 keys, fetch 5,000,000)
+  --events N           events of a run (embedded 2,000,000, rss 20,000,000, each 1,000 one at a
+                       time; kafka W1 and W2 12,000,000, W4 1,000,000 keys, fetch 5,000,000)
   --only TEXT          only rows whose name holds TEXT: loop, handler, 1s, 100ms
   --profile DIRECTORY  write a CPU profile of each worker
   --json               each row as JSON; the last line always is

@@ -85,6 +85,12 @@ test('micro prints a row for each part', { timeout }, async ({ signal }) => {
   assert.ok(ended.lines.length >= 2)
 })
 
+test('each prints how many times one at a time it is', { timeout }, async ({ signal }) => {
+  const last = lastLineOf(await bench(['each', '--runs', '1', '--events', '20'], signal))
+  assert.deepEqual({ ...last, ours: {} }, expected('each', guarantee))
+  assertFigures(last, ['eventsPerSecond', 'eventsPerSecondOneAtATime', 'timesOneAtATime'])
+})
+
 test('an unknown workload is told what there is', { timeout }, async ({ signal }) => {
   const { code, errors } = await bench(['W9'], signal)
   assert.equal(code, 1)

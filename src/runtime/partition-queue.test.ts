@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BatchEncoder } from '../core/record-batch.ts'
 import type { FetchedChunk } from '../port/transport.ts'
+import type { HeldRecord } from './held-record.ts'
 import { PartitionQueue } from './partition-queue.ts'
 
 const at = { topic: 'in', partition: 0 }
@@ -76,4 +77,38 @@ test('a position has the leader epoch of its chunk, and the next fetch that of t
   assert.deepEqual([queue.position, queue.leaderEpoch], [9, 4])
   queue.jumpTo(0)
   assert.deepEqual([queue.leaderEpoch, queue.fetchEpoch], [undefined, undefined])
+})
+
+test('a chunk is free when the last record that was taken from it is done', () => {
+  const freed: number[] = []
+  const queue = new PartitionQueue({ topic: 'in', partition: 0 }, 0, { holdsRecords: true })
+  queue.onFreed = () => freed.push(queue.bytes)
+  const released: number[] = []
+  const push = (from: number): number => {
+    const one = { ...chunk(from, 2), release: () => void released.push(from) }
+    queue.push(one)
+    return one.bytes.length
+  }
+  const bytes = [push(0), push(2)]
+  const take = (): HeldRecord => {
+    assert.ok(queue.peek())
+    return queue.take()
+  }
+  const [first, second, third, fourth] = [take(), take(), take(), take()]
+  assert.deepEqual(
+    [first, second, third, fourth].map(({ cursor }) => cursor.offset),
+    [0, 1, 2, 3]
+  )
+  assert.equal(queue.peek(), false)
+  assert.equal(queue.bytes, (bytes[0] ?? 0) + (bytes[1] ?? 0))
+  fourth.letGo()
+  second.letGo()
+  second.letGo()
+  third.letGo()
+  assert.deepEqual(released, [2], 'out of order, and once each')
+  assert.equal(first.valueBytes()?.toString(), 'a')
+  first.letGo()
+  assert.deepEqual(released, [2, 0])
+  assert.equal(queue.bytes, 0)
+  assert.equal(freed.length, 2)
 })

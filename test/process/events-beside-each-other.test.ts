@@ -12,6 +12,7 @@ killsAt('commit.ended', [12], { module })
 scene('workers of many events at once, killed again and again while others join', async (one) => {
   const begin = (data: string): ReturnType<typeof one.worker> => one.worker({ module, data })
   let workers = [begin('data-0'), begin('data-1')]
+  for (const worker of workers) await worker.started()
   let isOver = false
   const load = one.sendUntil(() => isOver, { slice: 20, everyMs: 10 })
   for (let round = 0; round < 4; round++) {
