@@ -22,7 +22,7 @@ interface Parts {
 }
 
 function padded(log: KafkaLog, isHeld: boolean, options: { readonly datadir: string }): Parts {
-  const app = log.app({ ...options, queueBytesMax: '256KB', fetchBytesMax: '256KB' })
+  const app = log.app({ ...options, queueBytesMax: 262_144, fetchBytesMax: 262_144 })
   const key = z.string()
   const value = z.object({ id: z.number(), padding: z.string() })
   const source = app.topic(log.name('in'), { key, value })
@@ -134,8 +134,8 @@ onKafka(
     await producer.close()
     const key = z.string()
     const app = log.app({
-      queueBytesMax: '256KB',
-      fetchBytesMax: '256KB',
+      queueBytesMax: 262_144,
+      fetchBytesMax: 262_144,
       deadLetter: log.name('dead')
     })
     const value = z.object({ id: z.number(), padding: z.string() })
