@@ -103,7 +103,7 @@ export const agentShapes: Shapes<{
   help: { expected: 'a text', fits: isText }
 }
 
-/** Each place has its journal and its memory; what waits on so many answers waits on more workers. */
+/** Each has its journal and its memory; for more answers to wait for there are more workers. */
 const concurrencyMax = 1_024
 
 export const eachShapes: typeof agentShapes &

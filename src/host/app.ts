@@ -58,7 +58,9 @@ export interface EachOptions {
    * error policy decides about it, `task.signal` aborts, what the handler still writes is refused,
    * and nobody waits for it any more. Code that computes without awaiting is not interrupted.
    *
-   * @default none: then `stallTimeout` ends the worker
+   * Shorter than `stallTimeout`, which ends the worker where there is none.
+   *
+   * @default none
    */
   readonly timeout?: Duration
   /**

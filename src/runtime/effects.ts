@@ -1,7 +1,6 @@
 // Data plane. What a record did that is done before an earlier one: held until its turn comes, so
 // that what a task has accepted is always what its records up to one point have done.
-import type { Entry } from './entry.ts'
-import type { JournaledShard } from './journal.ts'
+import type { Entry, JournaledShard } from './entry.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
 
 /** Rows that finished records of a task have written and that are not accepted yet. */

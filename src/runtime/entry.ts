@@ -16,6 +16,14 @@ export const untouched: unique symbol = Symbol('untouched')
 /** What a row holds: a frozen value, bytes, or nothing. */
 export type RowValue = unknown
 
+/** What the journal needs of the shard that a write belongs to. */
+export interface JournaledShard {
+  /** Makes the pending value of a row its accepted one. */
+  accept(entry: Entry, timestamp: number): void
+  /** @throws TAILRACE_SCHEMA_* when the pending value could not be committed */
+  checkEncodable(entry: Entry): void
+}
+
 const dirtyBit = 1
 const committingBit = 2
 const recentBit = 4

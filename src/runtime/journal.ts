@@ -2,15 +2,7 @@
 import { invariant } from '../core/errors.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
 import type { Effects, Holds } from './effects.ts'
-import { type Entry, untouched } from './entry.ts'
-
-/** What the journal needs of the shard that a write belongs to. */
-export interface JournaledShard {
-  /** Makes the pending value of a row its accepted one. */
-  accept(entry: Entry, timestamp: number): void
-  /** @throws TAILRACE_SCHEMA_* when the pending value could not be committed */
-  checkEncodable(entry: Entry): void
-}
+import { type Entry, type JournaledShard, untouched } from './entry.ts'
 
 /** A point in the journal to which an agent's part of the record can be undone. */
 export interface Savepoint {

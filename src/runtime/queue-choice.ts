@@ -13,7 +13,7 @@ export interface QueueChoice {
 const wait: QueueChoice = { index: -1, hasIdle: false }
 const firstOnly: QueueChoice = { index: 0, hasIdle: false }
 
-export function chooseQueue(queues: readonly PartitionQueue[]): QueueChoice {
+function chooseQueue(queues: readonly PartitionQueue[]): QueueChoice {
   if (queues.length === 1) return queues[0]?.peek() === true ? firstOnly : wait
   let index = -1
   let smallest = Number.POSITIVE_INFINITY
@@ -35,7 +35,7 @@ export function chooseQueue(queues: readonly PartitionQueue[]): QueueChoice {
   return { index, hasIdle }
 }
 
-/** The same for a task, which may give empty queues a moment (`taskIdle`). */
+/** For a task, which may give empty queues a moment (`taskIdle`). */
 export class QueueChooser {
   readonly #queues: readonly PartitionQueue[]
   readonly #host: Pick<TaskHost, 'clock' | 'taskIdleMs'>

@@ -11,6 +11,7 @@ import { CacheBudget } from './cache.ts'
 import { CommitLease } from './commit-lease.ts'
 import { CommitLoop } from './commit-loop.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { checkEventTimeouts } from './event-timeouts.ts'
 import { Intake } from './intake.ts'
 import { inlineKeeper, type Keeper, type KeeperParts, ThreadKeeper } from './keeper.ts'
 import type { Log } from './log.ts'
@@ -92,6 +93,7 @@ interface Common extends WorkerParts, WorkerHooks {
 /** Creates the topics, then everything that runs; nothing runs yet. */
 export async function buildRunning(parts: WorkerParts, hooks: WorkerHooks): Promise<Running> {
   const { clock, log, settings, store, topology } = parts
+  checkEventTimeouts(topology, settings)
   const topics = await prepareTopics({ ...parts, questions: hooks.questions })
   const pulse = new Pulse(watchedTasks(topology, topics))
   const budget = new CacheBudget(settings.cacheBytesMax)

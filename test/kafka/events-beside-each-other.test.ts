@@ -1,6 +1,6 @@
 // `each` with a concurrency on a real broker: what the group has as committed is the lowest event
-// that is not done, the bytes of events at work stay theirs while more is fetched, and a worker that
-// is ended cold leaves the rest to the next.
+// that is not done, the bytes of events at work stay theirs while more is fetched, and a worker
+// that is ended cold leaves the rest to the next.
 import assert from 'node:assert/strict'
 import type { App, Worker } from 'tailrace'
 import { z } from 'zod'

@@ -8,7 +8,7 @@ import { committedOf, Hands, sendJobs, sentOn } from './beside-each-other.ts'
 
 const always = (): boolean => true
 
-test('a stop lets what is at work finish, with what it stands behind, and begins no more', async () => {
+test('a stop lets what is at work finish, and what it stands behind; no more begins', async () => {
   const log = new TestLog()
   const hands = new Hands({ concurrency: 3, isHeld: always })
   const worker = await hands.start(log)
@@ -72,7 +72,7 @@ for (const isCold of [false, true]) {
   })
 }
 
-test('a partition that moves takes nothing unfinished along, and the others do not stop', async () => {
+test('a partition that moves takes nothing unfinished along; the others go on', async () => {
   const log = new TestLog()
   const options = { concurrency: 2, partitions: 4 }
   const first = new Hands({ ...options, isHeld: always })
@@ -106,7 +106,7 @@ test('a partition that moves takes nothing unfinished along, and the others do n
 })
 
 for (const concurrency of [1, 2]) {
-  test(`timeout, ${concurrency} at a time: the event fails, and what it does is refused`, async () => {
+  test(`timeout, ${concurrency} at a time: the event fails, what it does is refused`, async () => {
     const log = new TestLog()
     const late: unknown[] = []
     const hands = new Hands({
@@ -141,7 +141,7 @@ for (const concurrency of [1, 2]) {
   })
 }
 
-test('promises that never settle hold no place: as many time out as there are, and more', async () => {
+test('promises that never settle hold no place, however many there are', async () => {
   const log = new TestLog()
   const hands = new Hands({ concurrency: 2, timeout: 1_000, onError: skip, isHeld: (id) => id < 5 })
   const worker = await hands.start(log)

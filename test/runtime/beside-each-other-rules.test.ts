@@ -63,7 +63,7 @@ test('another key than the event’s, or all of them, are refused by name', asyn
   await worker.stop()
 })
 
-test('keys that are no text: one number is one key, whatever its bytes; so is an object', async () => {
+test('keys that are no text: a number is one key, whatever its bytes', async () => {
   const app = newApp()
   const { json } = await import('tailrace')
   const Place = z.object({ x: z.number() })
@@ -136,7 +136,7 @@ test('what cannot be kept is refused before a start, all at once', () => {
   )
 })
 
-test('agents of one event at a time share the records: in order, with what they read exact', async () => {
+test('agents of one event at a time share the records; what they read is exact', async () => {
   const app = newApp()
   const source = app.topic('in', { key: text, value: z.number(), partitions: 1 })
   const order: string[] = []
@@ -184,7 +184,7 @@ test('agents of one event at a time share the records: in order, with what they 
   await worker.stop()
 })
 
-test('a loop that stops on purpose: what is before it finishes, the rest stays unread', async () => {
+test('a loop that stops on purpose: what is before finishes, the rest stays unread', async () => {
   const app = newApp()
   const source = app.topic('in', { key: text, value: z.number(), partitions: 1 })
   const rows = app.table('rows', { key: text, value: z.number() })
@@ -205,7 +205,7 @@ test('a loop that stops on purpose: what is before it finishes, the rest stays u
   await worker.stop()
 })
 
-test('a schema that answers with a promise: events are checked ahead, and keep their order', async () => {
+test('a schema that answers with a promise: events are checked ahead, in their order', async () => {
   const app = newApp()
   const log = new TestLog()
   const slow = z.number().refine(async (value) => {
@@ -226,7 +226,7 @@ test('a schema that answers with a promise: events are checked ahead, and keep t
   await worker.stop()
 })
 
-test('behind a slow event only so many are opened: by number, and by what waits of them', async () => {
+test('behind a slow event only so many are opened: by number, and by what waits', async () => {
   const log = new TestLog()
   const hands = new Hands({ concurrency: 2, isHeld: (id) => id === 0 })
   const worker = await hands.start(log)

@@ -1,5 +1,5 @@
-// `each` with a concurrency: what runs beside what, what is committed meanwhile, and what a failure,
-// a crash and a lost commit leave. Time is virtual, and the test decides when each event is done.
+// `each` with a concurrency: what runs beside what, what is committed meanwhile, and what a
+// failure, a crash and a lost commit leave. Time is virtual; a test decides when an event is done.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { retry, skip } from 'tailrace'
@@ -8,7 +8,7 @@ import { committedOf, Hands, sendJobs, sentOn } from './beside-each-other.ts'
 
 const always = (): boolean => true
 
-test('events of one key come one after the other, others beside them, up to the limit', async () => {
+test('events of one key come one after the other, others beside them, to the limit', async () => {
   const log = new TestLog()
   const hands = new Hands({ concurrency: 3, isHeld: always })
   const worker = await hands.start(log)
@@ -62,7 +62,7 @@ test("order 'none': events of one key too; no key has no order either", async ()
   }
 })
 
-test('a commit goes up to the lowest unfinished event, and holds nothing of those above', async () => {
+test('a commit goes up to the lowest unfinished event, with nothing of those above', async () => {
   const log = new TestLog()
   const hands = new Hands({ concurrency: 4, isHeld: (id) => id === 2 })
   const worker = await hands.start(log)
@@ -83,7 +83,7 @@ test('a commit goes up to the lowest unfinished event, and holds nothing of thos
 })
 
 for (const guarantee of ['exactly-once', 'at-least-once'] as const) {
-  test(`${guarantee}: a slow first event, then a crash: nothing is lost, nothing doubled`, async () => {
+  test(`${guarantee}: a slow first event, then a crash: nothing lost or doubled`, async () => {
     const log = new TestLog()
     const disk = new TestDisk()
     const settings = { guarantee, commitIntervalMs: 100 }
@@ -110,7 +110,7 @@ for (const guarantee of ['exactly-once', 'at-least-once'] as const) {
   })
 }
 
-test('a commit that is lost: all tasks begin again, with what is committed and no more', async () => {
+test('a commit that is lost: all tasks begin again, with what is committed', async () => {
   const log = new TestLog()
   let isBroken = false
   const hands = new Hands({ concurrency: 4, isHeld: (id, attempt) => id === 3 && attempt === 1 })
@@ -199,7 +199,7 @@ test('bytes that cannot be read are one dead letter, among events at work', asyn
   await worker.stop()
 })
 
-test('everything at work is in the status and in the dump; the longest is named first', async () => {
+test('everything at work is in the status and the dump; the longest is named first', async () => {
   const log = new TestLog()
   const hands = new Hands({ concurrency: 3, isHeld: always })
   const worker = await hands.start(log)
