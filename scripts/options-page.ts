@@ -74,6 +74,8 @@ function kindText(kind: OptionKind): string {
       return '`true` or `false`'
     case 'text':
       return 'text'
+    case 'names':
+      return 'names, as a list or with commas between them'
     case 'code':
       return kind.expected
   }

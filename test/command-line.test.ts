@@ -60,14 +60,21 @@ async function run(t: TestContext, ...args: string[]): Promise<{ code: unknown; 
   return { code, text: one.said.out + one.said.err }
 }
 
-test('every option that says it is a flag is one of a worker', limits, async (t) => {
-  const { code, text } = await run(t, 'worker', '--help')
+test('every option that says it is a flag is one of a swarm', limits, async (t) => {
+  const { code, text } = await run(t, 'swarm', '--help')
   assert.equal(code, 0)
   const flags = optionTable.flatMap(({ flag }) => flag ?? [])
   assert.deepEqual(
     flags.filter((flag) => !text.includes(`  ${flag} `)),
     []
   )
+})
+
+test('a worker has every flag of a swarm but those that only a swarm can have', limits, async (t) => {
+  const [worker, swarm] = await Promise.all([run(t, 'worker', '--help'), run(t, 'swarm', '--help')])
+  const flagsIn = (text: string): string[] => text.match(/^ {2}(?:-\w, )?--[\w-]+/gm) ?? []
+  const own = flagsIn(swarm.text).filter((flag) => !flagsIn(worker.text).includes(flag))
+  assert.deepEqual(own, ['  --nodes'])
 })
 
 test('questions about an app: options before or after, as text and as JSON', limits, async (t) => {

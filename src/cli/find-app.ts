@@ -4,7 +4,8 @@ import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { messageOf, TailraceError } from '../core/errors.ts'
 import { nearest } from '../core/problems.ts'
-import { type AppRunner, runnerProtocol } from '../host/runner.ts'
+import type { AppRunner } from '../host/runner.ts'
+import { runnerProtocol } from '../host/runner-protocol.ts'
 
 /** The part of an app that commands use. */
 export interface FoundApp {

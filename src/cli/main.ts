@@ -2,17 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { errorData, errorText } from '../host/error-text.ts'
-import { exitCodeOf, exitCodes } from '../host/process.ts'
-import type { Flags } from '../host/runner.ts'
+import { exitCodeOf, exitCodes, exitCodeTexts } from '../host/exit-codes.ts'
 import { quietWarnings } from '../runtime/quiet-warnings.ts'
-import { agents } from './agents.ts'
+import { argumentsOf, type Given, swarmFlags, workerFlags } from './flags.ts'
 import type { CommandContext } from './context.ts'
-import { findApp } from './find-app.ts'
-import { leave } from './leave.ts'
-import { send } from './send.ts'
-import { tables } from './tables.ts'
-import { topics } from './topics.ts'
-import { topology } from './topology.ts'
 
 /** Runs one command; the exit code stands in `process.exitCode`, except for a worker. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -47,8 +40,8 @@ Examples:
   $ tailrace -A app.ts send page_views '{"pageId":"index","userId":"me"}' -k me
   $ tailrace -A app.ts topology --mermaid`
 
-const exitHelp = `
-Exit codes: 0 done or stopped, 1 failed or crashed, 2 stopped by force, 64 used wrongly.`
+const exitCodeList = Object.entries(exitCodeTexts).map(([code, text]) => `${code} ${text}`)
+const exitHelp = `\nExit codes: ${exitCodeList.join(', ')}.`
 
 function programOf(): Command {
   const program = new Command('tailrace')
@@ -69,6 +62,7 @@ function programOf(): Command {
     .option('--json', 'answer and log in JSON')
     .addHelpText('after', appHelp + exitHelp)
   addWorker(program)
+  addSwarm(program)
   addSend(program)
   addQuestions(program)
   addTopics(program)
@@ -78,31 +72,46 @@ function programOf(): Command {
   return program
 }
 
-const replicationFlag = [
-  '--replication-factor <copies>',
-  'Kafka: copies of the topics that the app makes for itself; -1 as the brokers have it'
-] as const
-
 function addWorker(program: Command): void {
-  example(
+  const worker = example(
     program.command('worker'),
     'Runs a worker until it is told to stop (TERM or INT; QUIT or twice: at once).',
     'tailrace -A app.ts worker -l info --web-port 8088'
   )
-    .option('--web-port <port>', 'port of the web pages; 0 takes any that is free')
-    .option('--web-host <address>', 'address of the web pages')
-    .option('--without-web', 'serve no web pages')
-    .option('--guarantee <which>', 'exactly-once or at-least-once')
-    .option(...replicationFlag)
-    .option('--static', 'Kafka: be a static member, named by host and data directory')
-    .option('--instance-id <name>', 'Kafka: be a static member of this name')
-    .option('--rack <name>', 'Kafka: where this worker runs, to read from a replica of there')
+  for (const { doc, text } of workerFlags) worker.option(text, doc)
+  worker
     .option('--leave', 'Kafka: run nothing; take the static member that stopped out of its group')
     .action(async (options: { readonly leave?: boolean }, command: Command) => {
-      const context = await contextOf(command)
-      if (options.leave === true) await leave(context)
-      else await context.app.runner.work({ isJson: context.isJson })
+      const { leave, work } = await import('./worker.ts')
+      await (options.leave === true ? leave(await contextOf(command)) : work(givenOf(command)))
     })
+}
+
+function addSwarm(program: Command): void {
+  const swarm = example(
+    program.command('swarm'),
+    'Runs several workers of this machine, and keeps them alive (TERM, INT and QUIT as a worker).',
+    'tailrace -A app.ts swarm --nodes 4'
+  )
+  const described = program.command('swarm-describe', { hidden: true })
+  for (const { doc, text } of [...swarmFlags, ...workerFlags]) {
+    swarm.option(text, doc)
+    described.option(text, doc)
+  }
+  swarm.action(async (_options: unknown, command: Command) => {
+    const given = givenOf(command)
+    const { runSwarm } = await import('../swarm/run-swarm.ts')
+    const code = await runSwarm({
+      describe: argumentsOf(given, 'swarm-describe', [...swarmFlags, ...workerFlags]),
+      worker: argumentsOf(given, 'worker', workerFlags),
+      isJson: given['json'] === true
+    })
+    await ended(code)
+  })
+  described.action(async (_options: unknown, command: Command) => {
+    const { describe } = await import('./describe.ts')
+    await describe(await contextOf(command))
+  })
 }
 
 function addSend(program: Command): void {
@@ -116,16 +125,23 @@ function addSend(program: Command): void {
     .option('--partition <number>', 'partition, instead of the one that the key has')
     .action(async (topic: string, value: string, _options: unknown, command: Command) => {
       const { key, partition, timestamp } = command.opts<Record<string, string | undefined>>()
+      const { send } = await import('./send.ts')
       await send(await contextOf(command), { topic, value, key, partition, timestamp })
     })
 }
 
 function addQuestions(program: Command): void {
   example(program.command('agents'), 'Lists the agents.', 'tailrace -A app.ts agents').action(
-    async (_options: unknown, command: Command) => agents(await contextOf(command))
+    async (_options: unknown, command: Command) => {
+      const { agents } = await import('./agents.ts')
+      agents(await contextOf(command))
+    }
   )
   example(program.command('tables'), 'Lists the tables.', 'tailrace -A app.ts tables').action(
-    async (_options: unknown, command: Command) => tables(await contextOf(command))
+    async (_options: unknown, command: Command) => {
+      const { tables } = await import('./tables.ts')
+      tables(await contextOf(command))
+    }
   )
   example(
     program.command('topology'),
@@ -133,51 +149,38 @@ function addQuestions(program: Command): void {
     'tailrace -A app.ts topology --mermaid'
   )
     .option('--mermaid', 'as a Mermaid flow chart')
-    .action(async (options: { readonly mermaid?: boolean }, command: Command) =>
+    .action(async (options: { readonly mermaid?: boolean }, command: Command) => {
+      const { topology } = await import('./topology.ts')
       topology(await contextOf(command), { isMermaid: options.mermaid === true })
-    )
+    })
 }
 
 function addTopics(program: Command): void {
+  const replication = workerFlags.find(({ path }) => path === 'replicationFactor')
   example(
     program.command('topics'),
     'Lists the topics of the app as the log has them.',
     'tailrace -A app.ts topics --plan'
   )
     .option('--plan', 'only what a start would create, and what differs')
-    .option(...replicationFlag)
-    .action(async (options: { readonly plan?: boolean }, command: Command) =>
-      topics(await contextOf(command), { isPlan: options.plan === true })
-    )
+    .option(replication?.text ?? '', replication?.doc ?? '')
+    .action(async (options: { readonly plan?: boolean }, command: Command) => {
+      const { topics } = await import('./topics.ts')
+      await topics(await contextOf(command), { isPlan: options.plan === true })
+    })
 }
 
 function example(command: Command, description: string, line: string): Command {
   return command.description(description).addHelpText('after', `\nExample:\n  $ ${line}`)
 }
 
-async function contextOf(command: Command): Promise<CommandContext> {
-  const given = command.optsWithGlobals<Record<string, string | boolean | undefined>>()
-  const named = given['app']
-  const app = await findApp(typeof named === 'string' ? named : undefined, process.cwd())
-  app.runner.useFlags(flagsOf(given))
-  return { app, isJson: given['json'] === true, print: (text) => console.log(text) }
+function givenOf(command: Command): Given {
+  return command.optsWithGlobals<Given>()
 }
 
-/** Options of the app by path; the table of options says what they take. */
-function flagsOf(given: Readonly<Record<string, string | boolean | undefined>>): Flags {
-  return {
-    broker: given['broker'],
-    guarantee: given['guarantee'],
-    datadir: given['datadir'],
-    logLevel: given['logLevel'],
-    web: given['withoutWeb'] === true ? false : undefined,
-    'web.port': given['webPort'],
-    'web.host': given['webHost'],
-    replicationFactor: given['replicationFactor'],
-    static: given['static'],
-    instanceId: given['instanceId'],
-    rack: given['rack']
-  }
+async function contextOf(command: Command): Promise<CommandContext> {
+  const { openContext } = await import('./context.ts')
+  return openContext(givenOf(command))
 }
 
 function version(): string {

@@ -134,6 +134,10 @@ export const catalogue = {
     meaning: 'The directory cannot be written.',
     fix: 'Check its owner and rights, or name another directory.'
   },
+  TAILRACE_SWARM_GAVE_UP: {
+    meaning: 'A node of the swarm ends again and again, or cannot start at all.',
+    fix: 'See the reason in the message, and what the node printed; then start the swarm again.'
+  },
   TAILRACE_TABLE_NOT_LOCAL: {
     meaning: 'The key belongs to a partition that another worker has.',
     fix: 'Ask the worker named in the message.'

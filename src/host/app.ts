@@ -37,6 +37,7 @@ import {
 } from '../core/topic.ts'
 import type { Window } from '../core/window.ts'
 import { createPages } from '../web/pages.ts'
+import type { NodeHook } from './node-hooks.ts'
 import type { AppOptions } from './options.ts'
 import { checkAppOptions } from './resolve-options.ts'
 import { AppRunner, type StartOptions, type Worker } from './runner.ts'
@@ -120,6 +121,7 @@ export class App {
   readonly web: Hono = createPages()
   readonly #declaration: AppDeclaration
   readonly #slot = new EngineSlot()
+  readonly #hooks: NodeHook[] = []
   readonly #runner: AppRunner
 
   constructor(options: AppOptions) {
@@ -134,7 +136,8 @@ export class App {
       options,
       declaration: this.#declaration,
       slot: this.#slot,
-      pages: this.web
+      pages: this.web,
+      hooks: this.#hooks
     })
   }
 
@@ -299,6 +302,19 @@ export class App {
     checkOptions(`task "${name}"`, options, taskShapes)
     checkFunction(`task "${name}"`, run)
     this.#declaration.task({ name, onLeader: options.onLeader ?? false, run })
+  }
+
+  /**
+   * Declares what is done in every process before its worker starts, in the order of declaration:
+   * the place to open connections, which no two nodes of a swarm can share. One that throws ends
+   * the start.
+   */
+  on(event: 'node.start', run: NodeHook): void {
+    if (event !== 'node.start') {
+      refuse(`app.on knows 'node.start', and not ${JSON.stringify(event)}`)
+    }
+    checkFunction(`"node.start"`, run)
+    this.#hooks.push(run)
   }
 
   /** True while this process owns the leader task. */

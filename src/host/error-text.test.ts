@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { TailraceError } from '../core/errors.ts'
 import { errorData, errorText } from './error-text.ts'
-import { exitCodeOf } from './process.ts'
+import { exitCodeOf } from './exit-codes.ts'
 
 test('an error of ours is its message and its hint, without a stack', () => {
   const error = new TailraceError('TAILRACE_STATE_LOCKED', 'the directory is in use')

@@ -1,5 +1,6 @@
 // The log of a worker: JSON lines by pino, or lines for people, on standard error.
 import { pino, stdSerializers } from 'pino'
+import type { NodePlace } from '../runtime/node-place.ts'
 import { isOurs } from './error-text.ts'
 import { type Log, silentLog } from '../runtime/log.ts'
 
@@ -14,9 +15,11 @@ export interface LogOptions {
   readonly level: LogLevel
   readonly app: string
   readonly isJson: boolean
+  /** Of a swarm, which every line then names. */
+  readonly node?: NodePlace | undefined
 }
 
-export async function createLog({ level, app, isJson }: LogOptions): Promise<Log> {
+export async function createLog({ level, app, isJson, node }: LogOptions): Promise<Log> {
   if (level === 'silent') return silentLog
   // Written at once: the last line before a crash is the one that matters.
   const stream = isJson
@@ -25,14 +28,16 @@ export async function createLog({ level, app, isJson }: LogOptions): Promise<Log
         destination: standardError,
         sync: true,
         colorize: process.stderr.isTTY,
-        ignore: 'pid,hostname,app',
+        ignore: 'pid,hostname,app,supervisorPid',
         translateTime: 'SYS:HH:MM:ss.l',
         singleLine: true,
         errorLikeObjectKeys: ['error', 'err', 'cause']
       })
   const redact = { paths: secretNames.flatMap((name) => [name, `*.${name}`]), censor: '***' }
   const serializers = { error: errorFields, err: errorFields }
-  return pino<never>({ level, base: { pid: process.pid, app }, redact, serializers }, stream)
+  const place = node === undefined ? {} : { node: node.id, supervisorPid: node.supervisorPid }
+  const base = { pid: process.pid, app, ...place }
+  return pino<never>({ level, base, redact, serializers }, stream)
 }
 
 /** Our own errors say all in their text; the stack is for errors of the user, and for our bugs. */

@@ -8,16 +8,18 @@ export const gibibyte = 1_073_741_824
 export type OptionKind =
   | { readonly type: 'duration'; readonly min: number; readonly max: number }
   | { readonly type: 'bytes'; readonly min: number; readonly max: number }
-  /** `also` is a number beyond the limits that means something else. */
+  /** `also` is a word, or a number beyond the limits, that means something else. */
   | {
       readonly type: 'count'
       readonly min: number
       readonly max: number
-      readonly also?: number
+      readonly also?: number | string
     }
   | { readonly type: 'choice'; readonly of: readonly string[] }
   | { readonly type: 'text' }
   | { readonly type: 'switch' }
+  /** Texts; with commas between them where they come as one. */
+  | { readonly type: 'names' }
   /** A thing of the program: it can only be given in code. */
   | { readonly type: 'code'; readonly expected: string; readonly fits: (value: unknown) => boolean }
 
@@ -45,17 +47,32 @@ export function readOption(kind: OptionKind, given: unknown, isText: boolean): R
     case 'bytes':
       return withinLimits(kind, bytesOf(given), formatBytes, 'a size')
     case 'count':
-      return readCount(kind, countOf(given, isText))
+      return readCount(kind, isWord(given, kind.also) ? given : countOf(given, isText))
+    case 'names':
+      return readNames(given)
   }
 }
 
 function readCount(
   kind: Extract<OptionKind, { readonly type: 'count' }>,
-  value: number | undefined
+  value: number | string | undefined
 ): Reading {
+  if (value !== undefined && value === kind.also) return { value }
+  if (typeof value === 'string') return readCount(kind, undefined)
   if (kind.also === undefined) return withinLimits(kind, value, String, 'a whole number')
-  if (value === kind.also) return { value }
   return withinLimits(kind, value, String, `${kind.also}, or a whole number`)
+}
+
+function isWord(given: unknown, word: unknown): given is string {
+  return typeof given === 'string' && given === word
+}
+
+function readNames(given: unknown): Reading {
+  const names: unknown =
+    typeof given === 'string' ? given.split(',').map((one) => one.trim()) : given
+  const isList = Array.isArray(names) && names.length > 0
+  const isRight = isList && names.every((one) => typeof one === 'string' && one !== '')
+  return isRight ? { value: names } : { expected: 'names, with commas between them' }
 }
 
 function readSwitch(given: unknown, isText: boolean): Reading {
@@ -84,6 +101,9 @@ function countOf(given: unknown, isText: boolean): number | undefined {
   return typeof value === 'number' && Number.isInteger(value) ? value : undefined
 }
 
+/** As others write them: read, and never written. */
+const otherByteUnits: Readonly<Record<string, number>> = { kB: 1e3, MB: 1e6, GB: 1e9 }
+
 const byteUnits: readonly (readonly [unit: string, bytes: number])[] = [
   ['GiB', gibibyte],
   ['MiB', 1_048_576],
@@ -93,10 +113,10 @@ const byteUnits: readonly (readonly [unit: string, bytes: number])[] = [
 function bytesOf(given: unknown): number | undefined {
   if (typeof given === 'number') return Number.isInteger(given) ? given : undefined
   if (typeof given !== 'string') return undefined
-  const match = /^(\d+)(KiB|MiB|GiB)?$/.exec(given)
+  const match = /^(\d+)(KiB|MiB|GiB|kB|MB|GB)?$/.exec(given)
   if (match === null) return undefined
   const unit = byteUnits.find(([name]) => name === match[2])
-  return Number(match[1]) * (unit?.[1] ?? 1)
+  return Number(match[1]) * (unit?.[1] ?? otherByteUnits[match[2] ?? ''] ?? 1)
 }
 
 /** A size as a person reads it: `64 MiB` is written `64MiB`, which is also how it is given. */

@@ -13,6 +13,7 @@ const otherEnvironment: readonly string[] = [
   'TAILRACE_PEERS',
   'TAILRACE_SIM_SEED',
   'TAILRACE_SIM_SEEDS',
+  'TAILRACE_SWARM_NODE',
   'TAILRACE_TEST_KAFKA',
   'TAILRACE_TEST_KAFKA_VERSION'
 ]
@@ -29,7 +30,10 @@ const textual = optionTable.filter(isTextual)
 
 /** Options that are given as an object in code, and one by one elsewhere. */
 const groups: ReadonlySet<string> = new Set(
-  optionTable.flatMap(({ path }) => (path.includes('.') ? [path.split('.')[0] ?? ''] : []))
+  optionTable.flatMap(({ path }) => {
+    const parts = path.split('.')
+    return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('.'))
+  })
 )
 
 /** Options that `call` was given as an object, such as `createApp({ … })`. */
@@ -39,19 +43,22 @@ export function layerOfObject(
   others: readonly string[] = []
 ): OptionLayer {
   const nameOf = (path: string): string => {
-    const [group = '', name] = path.split('.')
-    return name === undefined ? `${call}({ ${path} })` : `${call}({ ${group}: { ${name} } })`
+    const [last = '', ...outer] = path.split('.').reverse()
+    return `${call}({ ${outer.reduce((inner, group) => `${group}: { ${inner} }`, last)} })`
   }
   const entries = Object.entries(given).filter(
     ([name, value]) => value !== undefined && !others.includes(name)
   )
-  const flat = entries.flatMap(([name, value]: [string, unknown]) =>
-    groups.has(name) && isRecord(value)
-      ? Object.entries(value).map(([inner, one]): [string, unknown] => [`${name}.${inner}`, one])
-      : [[name, value] as [string, unknown]]
-  )
+  const flat = entries.flatMap(([name, value]) => flatten(name, value))
   const known = [...optionTable.map((spec) => spec.path), ...others]
   return readLayer({ entries: flat, specs: optionTable, isText: false, nameOf, known })
+}
+
+function flatten(path: string, value: unknown): (readonly [path: string, value: unknown])[] {
+  if (!groups.has(path) || !isRecord(value)) return [[path, value]]
+  return Object.entries(value).flatMap(([name, one]: [string, unknown]) =>
+    one === undefined ? [] : flatten(`${path}.${name}`, one)
+  )
 }
 
 /** Options of the environment: everything that begins with TAILRACE_ must be known. */

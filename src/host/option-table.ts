@@ -4,6 +4,7 @@ import { defaultSettings, type WorkerSettings } from '../runtime/settings.ts'
 import { kafkaOptions } from './kafka-options.ts'
 import { formatBytes, gibibyte, kibibyte } from './option-kinds.ts'
 import type { OptionSpec } from './option-spec.ts'
+import { selectionOptions, swarmOptions } from './swarm-options.ts'
 
 export const defaultBroker = 'embedded:./.tailrace/log'
 export const defaultDatadir = './.tailrace/data'
@@ -187,6 +188,8 @@ export const optionTable: readonly OptionSpec[] = [
     doc: '`full` waits for the disk, so that the embedded log survives a power loss too.'
   },
   ...kafkaOptions,
+  ...selectionOptions,
+  ...swarmOptions,
   {
     path: 'web',
     kind: { type: 'switch' },

@@ -7,6 +7,7 @@ import type { Store } from '../port/store.ts'
 import type { Transport } from '../port/transport.ts'
 import type { Log } from '../runtime/log.ts'
 import type { WorkerSettings } from '../runtime/settings.ts'
+import type { SwarmChoice, SwarmOptions } from './swarm-options.ts'
 
 /** What a transport of your own is made from. */
 export interface TransportContext {
@@ -151,6 +152,19 @@ export interface RunOptions {
    * @default none: leaders are read from
    */
   readonly rack?: string
+  /**
+   * Runs only these agents; stronger than an exclusion. Agents that share a source topic or a table
+   * can only be chosen together.
+   *
+   * @default all
+   */
+  readonly includeAgents?: readonly string[]
+  /** Runs all agents but these. @default none */
+  readonly excludeAgents?: readonly string[]
+  /** Reads only these topics; stronger than an exclusion. @default all */
+  readonly includeTopics?: readonly string[]
+  /** Reads all topics but these. @default none */
+  readonly excludeTopics?: readonly string[]
   /** `false`: no web pages. @default port 6066 on 127.0.0.1 */
   readonly web?: boolean | WebOptions
   /** The least important lines that the log shows. @default info for `main`, warn for `start` */
@@ -174,6 +188,16 @@ export interface AppOptions extends RunOptions {
    * @default retry(), then the dead letter topic if there is one, else stop
    */
   readonly onError?: OnError
+  /** How `tailrace swarm` runs it, on every core. @default one node a core */
+  readonly swarm?: SwarmOptions
+}
+
+/** Names of agents and topics that a worker was told to run or not to run. */
+export interface Selection {
+  readonly includeAgents: readonly string[] | undefined
+  readonly excludeAgents: readonly string[] | undefined
+  readonly includeTopics: readonly string[] | undefined
+  readonly excludeTopics: readonly string[] | undefined
 }
 
 /** What only Kafka asks for; what is left out has the transport's default. */
@@ -202,4 +226,6 @@ export interface ResolvedOptions {
   readonly synchronous: 'normal' | 'full'
   readonly web: { readonly host: string; readonly port: number } | undefined
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent' | undefined
+  readonly selection: Selection
+  readonly swarm: SwarmChoice
 }

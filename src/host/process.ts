@@ -1,24 +1,32 @@
 // A worker as a whole process: its title, its report, its signals, and the code it exits with.
-import { hasCode } from '../core/errors.ts'
+import { hasCode, messageOf } from '../core/errors.ts'
 import type { Topology } from '../core/topology.ts'
 import { pause } from '../port/clock.ts'
+import type { NodePlace } from '../runtime/node-place.ts'
 import { realClock } from '../runtime/real-clock.ts'
 import { errorData, errorText } from './error-text.ts'
+import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts'
 import { boundHeapGrowth } from './heap.ts'
 import type { LogLevel } from './log.ts'
+import type { ToNode } from './node-messages.ts'
+import { hearSupervisor, tellSupervisor } from './node-place.ts'
 import type { ResolvedOptions } from './options.ts'
-import { reportOf, reportText, restoreOf, restoreText, type StartReport } from './report.ts'
+import {
+  nodeReportText,
+  reportOf,
+  reportText,
+  restoreOf,
+  restoreText,
+  type StartReport
+} from './report.ts'
 import { SignalEcho } from './signal-echo.ts'
 import type { HostedWorker } from './worker.ts'
-
-/** What a process ends with; the command line documents the same table. */
-export const exitCodes = { stopped: 0, crashed: 1, forced: 2, usage: 64 } as const
-
-type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 /** The part of a runner that a process needs. */
 export interface Runnable {
   readonly id: string
+  /** Set in a node of a swarm. */
+  readonly node: NodePlace | undefined
   options(): ResolvedOptions
   topology(): Topology
   prepare(parts: { readonly isJson: boolean; readonly level: LogLevel }): Promise<HostedWorker>
@@ -39,15 +47,9 @@ export async function runProcess(runner: Runnable, options: ProcessOptions): Pro
   boundHeapGrowth()
   const exitCode = new ProcessRun(runner, options).exitCode()
   // Who sees the title may send a signal: the handlers are there before it.
-  process.title = `tailrace ${runner.id} worker`
+  const what = runner.node === undefined ? 'worker' : `node ${runner.node.id}`
+  process.title = `tailrace ${runner.id} ${what}`
   return process.exit(await exitCode)
-}
-
-/** The exit code for an error that came before a worker ran. */
-export function exitCodeOf(error: unknown): ExitCode {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const isUsage = code.startsWith('TAILRACE_CONFIG_') || code === 'TAILRACE_TRANSPORT_UNKNOWN_URL'
-  return isUsage ? exitCodes.usage : exitCodes.crashed
 }
 
 class ProcessRun {
@@ -61,6 +63,7 @@ class ProcessRun {
   /** Set once a stop has become a cold one: a warm one that ends then was not warm. */
   #coldCode: ExitCode | undefined
   #isStopping = false
+  #isQuiet = false
 
   constructor(runner: Runnable, { isJson }: ProcessOptions) {
     this.#runner = runner
@@ -75,7 +78,7 @@ class ProcessRun {
     this.#run().catch((error: unknown) => {
       // Stopped while it started: that is what was asked for.
       if (this.#isStopping) return
-      this.#print(error)
+      this.#fail(error)
       this.#exit(exitCodeOf(error))
     })
     return this.#exited
@@ -87,19 +90,24 @@ class ProcessRun {
     const topology = this.#runner.topology()
     const worker = await this.#runner.prepare({ isJson: this.#isJson, level: 'info' })
     this.#worker = worker
+    if (this.#isQuiet) worker.quiet()
     if (this.#isStopping) return
     const progress = setInterval(() => this.#tellProgress(worker), progressMs)
     await worker.start().finally(() => clearInterval(progress))
     void worker.ended.then((error) => this.#onEnded(error))
-    const report = await this.#report(worker, { options, topology })
+    const { node } = this.#runner
+    const report = await this.#report(worker, { options, topology, node })
     if (report === undefined) return
-    this.#say(this.#isJson ? JSON.stringify({ event: 'started', ...report }) : reportText(report))
+    const text = node === undefined ? reportText(report) : nodeReportText(report, node)
+    this.#say(this.#isJson ? JSON.stringify({ event: 'started', ...report }) : text)
+    if (node === undefined) return
+    tellSupervisor({ kind: 'ready', tasks: report.tasks.length, web: report.web })
   }
 
   // It runs: a log that goes away now must not end it here, nor be waited for longer than it lives.
   async #report(
     worker: HostedWorker,
-    about: { readonly options: ResolvedOptions; readonly topology: Topology }
+    about: Parameters<typeof reportOf>[1]
   ): Promise<StartReport | undefined> {
     let hasEnded = false
     void worker.ended.then(() => (hasEnded = true))
@@ -116,7 +124,7 @@ class ProcessRun {
 
   #onEnded(error: unknown): void {
     if (error === undefined || this.#isStopping) return
-    this.#print(error)
+    this.#fail(error)
     this.#exit(exitCodes.crashed)
   }
 
@@ -132,20 +140,42 @@ class ProcessRun {
     for (const signal of ['SIGUSR1', 'SIGTTIN'] as const) {
       process.on(signal, () => this.#dump())
     }
+    process.on('SIGTSTP', () => this.#quiet())
+    if (this.#runner.node !== undefined) hearSupervisor((message) => this.#hear(message))
     process.on('uncaughtException', (error) => this.#onUncaught(error))
     process.on('unhandledRejection', (error) => this.#onUncaught(error))
+  }
+
+  // The supervisor says each thing once, but a person may have said it to this node before.
+  #hear(message: ToNode): void {
+    if (message.kind === 'quiet') return this.#quiet()
+    if (message.kind === 'dump') return this.#dump()
+    if (message.isCold) return this.#force(message.reason)
+    if (!this.#isStopping) this.#stopWarm(message.reason)
+  }
+
+  #quiet(): void {
+    if (this.#isQuiet) return
+    this.#isQuiet = true
+    this.#worker?.quiet()
+    const text = 'it finishes what is open and fetches no more; TERM ends it'
+    this.#say(this.#isJson ? JSON.stringify({ event: 'quiet' }) : `quiet     ${text}`)
   }
 
   #onStopSignal(signal: NodeJS.Signals): void {
     if (this.#echo.isEcho(signal, performance.now())) return
     if (this.#isStopping) return this.#force(signal)
+    this.#stopWarm(signal)
+  }
+
+  #stopWarm(reason: string): void {
     this.#isStopping = true
     const worker = this.#worker
     if (worker === undefined) return this.#exit(exitCodes.stopped)
     // Runs out only when a warm stop does not end in its time.
     const late = setTimeout(() => this.#force('shutdownTimeout'), this.#stopWaitMs)
     worker
-      .stop({ reason: signal })
+      .stop({ reason })
       .then(
         () => this.#exit(this.#coldCode ?? exitCodes.stopped),
         (error: unknown) => {
@@ -170,7 +200,7 @@ class ProcessRun {
   }
 
   #onUncaught(error: unknown): void {
-    this.#print(error)
+    this.#fail(error)
     this.#isStopping = true
     this.#stopCold('an error that nobody caught', exitCodes.crashed)
   }
@@ -196,6 +226,13 @@ class ProcessRun {
 
   #say(text: string): void {
     process.stdout.write(`${text}\n`)
+  }
+
+  #fail(error: unknown): void {
+    this.#print(error)
+    if (this.#runner.node === undefined) return
+    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+    tellSupervisor({ kind: 'failed', code, message: messageOf(error) })
   }
 
   #print(error: unknown): void {

@@ -17,7 +17,9 @@ const report: StartReport = {
   tasks: ['orders/0', 'orders/1'],
   restored: 1_200,
   web: 'http://127.0.0.1:6066',
-  pid: 7
+  pid: 7,
+  node: undefined,
+  supervisorPid: undefined
 }
 
 test('the report has a row for each thing, and says what nobody chose', () => {
@@ -73,6 +75,8 @@ function status(...restored: readonly (Restoring | 'done')[]): WorkerStatus {
   })
   return {
     state: 'starting',
+    node: undefined,
+    isQuiet: false,
     isReady: false,
     reason: 'tables are being restored',
     memberId: 'm',

@@ -3,6 +3,7 @@ import { formatDuration } from '../core/duration.ts'
 import type { Topology } from '../core/topology.ts'
 import type { Safety, Transport } from '../port/transport.ts'
 import { topicNames } from '../runtime/topic-plan.ts'
+import type { NodePlace } from '../runtime/node-place.ts'
 import type { WorkerStatus } from '../runtime/worker.ts'
 import type { ResolvedOptions } from './options.ts'
 import { withoutSecrets } from './transports.ts'
@@ -22,12 +23,23 @@ export interface StartReport {
   readonly restored: number
   readonly web: string | undefined
   readonly pid: number
+  /** Which node of a swarm it is; undefined for a worker alone. */
+  readonly node: number | undefined
+  readonly supervisorPid: number | undefined
 }
 
 /** What a running worker is; asks the log for the partition counts. */
 export async function reportOf(
   worker: HostedWorker,
-  { options, topology }: { readonly options: ResolvedOptions; readonly topology: Topology }
+  {
+    node,
+    options,
+    topology
+  }: {
+    readonly options: ResolvedOptions
+    readonly topology: Topology
+    readonly node?: NodePlace | undefined
+  }
 ): Promise<StartReport> {
   const { directory, store, transport, url } = worker.assembly
   const names = topology.declarations.topics.map((topic) => topic.name)
@@ -45,7 +57,9 @@ export async function reportOf(
     tasks: tasks.map((task) => task.id),
     restored: counters.restoredRecords,
     web: url,
-    pid: process.pid
+    pid: process.pid,
+    node: node?.id,
+    supervisorPid: node?.supervisorPid
   }
 }
 
@@ -91,6 +105,21 @@ export function reportText(report: StartReport): string {
     ['web', report.web ?? 'none']
   ]
   return rows.map(([name, text]) => `${name.padEnd(10)}${text}`).join('\n')
+}
+
+/** One line: what is the same for all nodes stands in the report of the supervisor. */
+export function nodeReportText(
+  { pid, restored, tasks, web }: StartReport,
+  { id }: NodePlace
+): string {
+  const does = tasks.length === 0 ? 'no task yet' : `${tasks.length} tasks`
+  const parts = [
+    `pid ${pid}`,
+    does,
+    `${restored} records restored`,
+    ...(web === undefined ? [] : [web])
+  ]
+  return `node ${id}    ${parts.join(', ')}`
 }
 
 export interface RestoreReport {

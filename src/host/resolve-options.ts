@@ -12,6 +12,7 @@ import {
 } from './option-layers.ts'
 import { defaultBroker, defaultDatadir, defaultWeb, optionTable } from './option-table.ts'
 import type { AppOptions, KafkaChoice, ResolvedOptions, RunOptions } from './options.ts'
+import { type NodeTimes, swarmOf, swarmProblems } from './swarm-choice.ts'
 
 export interface OptionSources {
   readonly app: AppOptions
@@ -19,6 +20,8 @@ export interface OptionSources {
   /** Of the command line: text by path. */
   readonly flags?: Readonly<Record<string, unknown>>
   readonly environment: Environment
+  /** A node of a swarm stops as long as its swarm waits, unless somebody wrote how long. */
+  readonly isNode?: boolean
 }
 
 /**
@@ -62,13 +65,19 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
     appLayer(sources.app)
   ]
   const chosen = new Choice(layers)
-  const settings = settingsOf(chosen)
+  const times = nodeTimesOf(chosen)
+  const swarm = swarmOf(chosen, times)
+  const settings = settingsOf(
+    chosen,
+    sources.isNode === true ? { shutdownTimeoutMs: swarm.shutdownTimeoutMs } : {}
+  )
   const broker = chosen.get<string>('broker') ?? defaultBroker
   const isKafka = !chosen.has('transport') && /^kafka:/i.test(broker)
   const isProduction = sources.environment['NODE_ENV'] === 'production'
   refuseAll('TAILRACE_CONFIG_INVALID', 'the configuration', [
     ...layers.flatMap((layer) => layer.problems),
     ...timeoutProblems(settings, chosen),
+    ...swarmProblems(chosen, swarm, times),
     ...(isKafka ? kafkaProblems(chosen) : []),
     ...(isProduction ? productionProblems(chosen, sources.environment) : [])
   ])
@@ -91,7 +100,24 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
             host: chosen.get('web.host') ?? defaultWeb.host,
             port: chosen.get('web.port') ?? defaultWeb.port
           },
-    logLevel: chosen.get('logLevel')
+    logLevel: chosen.get('logLevel'),
+    selection: {
+      includeAgents: chosen.get('includeAgents'),
+      excludeAgents: chosen.get('excludeAgents'),
+      includeTopics: chosen.get('includeTopics'),
+      excludeTopics: chosen.get('excludeTopics')
+    },
+    swarm
+  }
+}
+
+function nodeTimesOf(chosen: Choice): NodeTimes {
+  const { instanceId, isStatic, ...kafka } = kafkaOf(chosen)
+  const { sessionTimeoutMs } = groupTimesOf(kafka)
+  const isMemberStatic = isStatic || instanceId !== undefined
+  return {
+    shutdownTimeoutMs: chosen.get('shutdownTimeout'),
+    sessionTimeoutMs: isMemberStatic ? sessionTimeoutMs : undefined
   }
 }
 
@@ -141,9 +167,12 @@ class Choice {
   }
 }
 
-function settingsOf(chosen: Choice): WorkerSettings {
+function settingsOf(chosen: Choice, presets: Partial<WorkerSettings>): WorkerSettings {
   const isWeaker = chosen.get('guarantee') === 'at-least-once'
-  const given: Record<string, unknown> = isWeaker ? { commitIntervalMs: 1_000 } : {}
+  const given: Record<string, unknown> = {
+    ...presets,
+    ...(isWeaker && { commitIntervalMs: 1_000 })
+  }
   for (const { path, setting } of optionTable) {
     if (setting !== undefined && chosen.has(path)) given[setting] = chosen.get(path)
   }

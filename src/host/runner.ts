@@ -9,14 +9,20 @@ import { buildTopology, type Topology } from '../core/topology.ts'
 import { topologyProblems } from '../core/topology-check.ts'
 import type { Transport } from '../port/transport.ts'
 import { realClock } from '../runtime/real-clock.ts'
+import type { NodePlace } from '../runtime/node-place.ts'
+import { mayHaveOf, selectionOf } from './choose-tasks.ts'
+import { describeSwarm } from './describe.ts'
 import { armFailpoints } from './failpoints.ts'
 import { LazySender, type OpenedLog } from './lazy-sender.ts'
 import { createLog, type LogLevel } from './log.ts'
 import type { AppOptions, ResolvedOptions, RunOptions } from './options.ts'
 import { runProcess } from './process.ts'
 import { resolveOptions } from './resolve-options.ts'
+import { runnerProtocol } from './runner-protocol.ts'
 import { stopAtSignals } from './signals.ts'
 import { leaveGroup, type Leaving } from './static-member.ts'
+import type { NodeHook } from './node-hooks.ts'
+import type { SwarmDescription } from './swarm-description.ts'
 import { planTopics, type TopicsPlan } from '../runtime/topic-plan.ts'
 import { Transports } from './transports.ts'
 import { HostedWorker, type Worker } from './worker.ts'
@@ -34,13 +40,12 @@ export interface RunnerParts {
   readonly declaration: AppDeclaration
   readonly slot: EngineSlot
   readonly pages: Hono
+  /** Run in each process before its worker starts. */
+  readonly hooks: readonly NodeHook[]
 }
 
 /** What the command line gives: text by option path. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>
-
-/** Says to another copy of this package what it may expect of a runner. */
-export const runnerProtocol = 1
 
 export class AppRunner {
   readonly protocol: number = runnerProtocol
@@ -49,6 +54,7 @@ export class AppRunner {
   readonly #sender: LazySender
   #isStarted = false
   #flags: Flags = {}
+  #node: NodePlace | undefined
 
   constructor(parts: RunnerParts) {
     this.#parts = parts
@@ -84,13 +90,31 @@ export class AppRunner {
       app: this.#parts.options,
       start,
       flags: this.#flags,
-      environment: process.env
+      environment: process.env,
+      isNode: this.#node !== undefined
     })
   }
 
   /** Flags of the command line, stronger than every other source. */
   useFlags(flags: Flags): void {
     this.#flags = flags
+  }
+
+  /** Set in a node of a swarm. */
+  get node(): NodePlace | undefined {
+    return this.#node
+  }
+
+  /** This process is a node: what it starts takes the places of that node. */
+  useNode(place: NodePlace): void {
+    this.#node = place
+  }
+
+  /** What a supervisor must know of the app, everything checked; starts nothing. */
+  describe(): Promise<SwarmDescription> {
+    const options = this.options()
+    const open = (): Promise<Transport> => this.#transports.open(options)
+    return describeSwarm({ topology: this.topology(), options, open })
   }
 
   /** Starts a worker inside this program; resolves when it runs. */
@@ -125,16 +149,25 @@ export class AppRunner {
     }
     const options = this.options(parts.start)
     const topology = this.topology()
+    const node = this.#node
+    const selected = selectionOf(topology, options)
     armFailpoints(process.env)
     this.#isStarted = true
     const level = options.logLevel ?? parts.level
+    const log = await createLog({ level, app: this.id, isJson: parts.isJson, node })
+    await this.#runHooks().catch((error: unknown) => {
+      this.#isStarted = false
+      throw error
+    })
     const worker = new HostedWorker({
       topology,
       options,
       transports: this.#transports,
       clock: realClock,
-      log: await createLog({ level, app: this.id, isJson: parts.isJson }),
+      log,
       pages: this.#parts.pages,
+      node,
+      mayHave: mayHaveOf({ topology, selected, options, node }),
       attach: (runtime) => this.#parts.slot.attach(runtime ?? this.#sender)
     })
     this.#parts.declaration.seal()
@@ -142,6 +175,11 @@ export class AppRunner {
       this.#isStarted = false
     })
     return worker
+  }
+
+  async #runHooks(): Promise<void> {
+    const { count = 1, id = 0, supervisorPid } = this.#node ?? {}
+    for (const hook of this.#parts.hooks) await hook({ id, count, supervisorPid })
   }
 
   /** Takes a static member out of the group, its worker having stopped; for the command line. */

@@ -3,14 +3,17 @@ import { hostname } from 'node:os'
 import { basename } from 'node:path'
 import { TailraceError } from '../core/errors.ts'
 import type { Transport } from '../port/transport.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { NodePlace } from '../runtime/node-place.ts'
+import type { KafkaChoice, ResolvedOptions } from './options.ts'
 import { claimWorkerDirectory } from './worker-directory.ts'
 
 /** The name that stays the same over restarts; undefined for a member that is not static. */
 export function staticIdOf(
   { kafka }: ResolvedOptions,
-  directory: string | undefined
+  directory: string | undefined,
+  node?: NodePlace
 ): string | undefined {
+  if (node !== undefined) return nodeStaticId(kafka, node)
   if (kafka.instanceId !== undefined) return kafka.instanceId
   if (!kafka.isStatic) return undefined
   if (directory === undefined) {
@@ -21,6 +24,17 @@ export function staticIdOf(
     )
   }
   return `${hostname()}-${basename(directory)}`
+}
+
+/** A node is in one group, whatever it was told to run: its position there is the first. */
+const position = 0
+
+function nodeStaticId(
+  { instanceId, isStatic }: KafkaChoice,
+  { id }: NodePlace
+): string | undefined {
+  const prefix = instanceId ?? (isStatic ? hostname() : undefined)
+  return prefix === undefined ? undefined : `${prefix}_${id}_${position}`
 }
 
 export interface Leaving {

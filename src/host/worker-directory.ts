@@ -1,17 +1,27 @@
 // The data directory of one worker: its own where one is named, else the first that is free.
 import { basename, join } from 'node:path'
 import { claimDataDirectory, type DataDirectory } from './data-directory.ts'
+import type { NodePlace } from '../runtime/node-place.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /** Undefined where tables are in memory: they leave nothing behind, so there is nothing to lock. */
 export async function claimWorkerDirectory(
   app: string,
-  { datadir, isDatadirDefault, store }: ResolvedOptions
+  { datadir, isDatadirDefault, store }: ResolvedOptions,
+  node?: NodePlace
 ): Promise<DataDirectory | undefined> {
   if (store === 'memory') return undefined
   // A worker's own directory may be named; any other is the parent that its workers share.
   // Nobody chose the default, so apps that are tried in one folder must not meet there.
-  const isOwn = /^worker-\d+$/.test(basename(datadir))
+  const isOwn = isOneWorkers(datadir)
   const parent = isDatadirDefault ? join(datadir, app) : datadir
+  if (node !== undefined) {
+    return claimDataDirectory({ app, explicit: join(parent, `worker-${node.id}`) })
+  }
   return claimDataDirectory(isOwn ? { app, explicit: datadir } : { app, parent })
+}
+
+/** True for a directory that by its name belongs to one worker. */
+export function isOneWorkers(datadir: string): boolean {
+  return /^worker-\d+$/.test(basename(datadir))
 }

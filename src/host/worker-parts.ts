@@ -3,14 +3,17 @@ import { randomUUID } from 'node:crypto'
 import type { Hono } from 'hono'
 import { TailraceError } from '../core/errors.ts'
 import { refuseAll } from '../core/problems.ts'
+import type { TaskSpec } from '../core/task-spec.ts'
 import type { Topology } from '../core/topology.ts'
 import type { Clock } from '../port/clock.ts'
 import type { Store } from '../port/store.ts'
 import type { Transport } from '../port/transport.ts'
 import type { Log } from '../runtime/log.ts'
+import type { HealthReporting, NodePlace } from '../runtime/node-place.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
 import { startWeb, type WebServer } from '../web/server.ts'
 import type { DataDirectory } from './data-directory.ts'
+import { healthFd } from './node-place.ts'
 import type { ResolvedOptions } from './options.ts'
 import { heartbeatProblems } from './resolve-options.ts'
 import { staticIdOf } from './static-member.ts'
@@ -25,6 +28,10 @@ export interface WorkerContext {
   readonly clock: Clock
   readonly log: Log
   readonly pages: Hono
+  /** Of a swarm. */
+  readonly node: NodePlace | undefined
+  /** Tasks that this worker may be given. */
+  readonly mayHave: (task: TaskSpec) => boolean
   /** Told when the runtime is there and when it is gone again. */
   readonly attach: (runtime: WorkerRuntime | undefined) => void
 }
@@ -107,8 +114,8 @@ export class Assembly {
   }
 
   async #claimDirectory(): Promise<void> {
-    const { options, topology } = this.#context
-    this.#directory = await claimWorkerDirectory(topology.app, options)
+    const { node, options, topology } = this.#context
+    this.#directory = await claimWorkerDirectory(topology.app, options, node)
   }
 
   async #openTransport(): Promise<void> {
@@ -126,14 +133,17 @@ export class Assembly {
   }
 
   async #startWeb(): Promise<void> {
-    const { log, options, pages } = this.#context
+    const { log, node, options, pages } = this.#context
     if (options.web === undefined) return
+    const { host } = options.web
+    // Whoever takes any port takes any for each.
+    const port = options.web.port === 0 ? 0 : options.web.port + (node?.id ?? 0)
     const status = (): ReturnType<WorkerRuntime['status']> | undefined => this.#runtime?.status()
-    this.#web = await startWeb({ ...options.web, pages, status, log: log.child({ part: 'web' }) })
+    this.#web = await startWeb({ host, port, pages, status, log: log.child({ part: 'web' }) })
   }
 
   async #startRuntime(): Promise<void> {
-    const { attach, clock, log, options, topology } = this.#context
+    const { attach, clock, log, mayHave, node, options, topology } = this.#context
     if (this.#transport === undefined || this.#store === undefined) throw outOfOrder()
     const runtime = new WorkerRuntime({
       topology,
@@ -144,7 +154,10 @@ export class Assembly {
       settings: options.settings,
       log,
       instanceId: this.#directory?.instanceId ?? randomUUID(),
-      staticId: staticIdOf(options, this.#directory?.path),
+      staticId: staticIdOf(options, this.#directory?.path, node),
+      mayHave,
+      node,
+      health: node && healthOf(node, options),
       url: this.#web?.url,
       keeper: this.#transport.door === undefined ? 'inline' : 'thread'
     })
@@ -166,6 +179,11 @@ export class Assembly {
       this.#context.attach(undefined)
     }
   }
+}
+
+function healthOf({ supervisorPid }: NodePlace, { swarm }: ResolvedOptions): HealthReporting {
+  const { healthIntervalMs: intervalMs, limits } = swarm
+  return { fd: healthFd, intervalMs, supervisorPid, limits }
 }
 
 function outOfOrder(): TailraceError {

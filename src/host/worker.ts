@@ -16,6 +16,11 @@ export interface Worker extends AsyncDisposable {
   /** What runs right now, as text: open events with their age. */
   dump(): string
   /**
+   * Begins nothing new: finishes and commits what is open, fetches no more, and stays in its group.
+   * There is no way back but a new start.
+   */
+  quiet(): void
+  /**
    * Finishes the events it works on within `shutdownTimeout`, commits and leaves; `isCold` drops
    * them. Called again it answers for the same stop, and `isCold` then makes it a cold one.
    */
@@ -31,6 +36,7 @@ export class HostedWorker implements Worker {
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #stop: StopOptions | undefined
+  #isQuiet = false
 
   constructor(context: WorkerContext) {
     this.assembly = new Assembly(context)
@@ -58,6 +64,11 @@ export class HostedWorker implements Worker {
     return this.assembly.runtime?.dump() ?? 'the worker is starting'
   }
 
+  quiet(): void {
+    this.#isQuiet = true
+    this.assembly.runtime?.quiet()
+  }
+
   stop(options: Partial<StopOptions> = {}): Promise<void> {
     const { reason = 'stopped by the program', isCold = false } = options
     this.#stop = { reason, isCold }
@@ -80,6 +91,7 @@ export class HostedWorker implements Worker {
         if (this.#stop !== undefined) throw stoppedWhileStarting(this.#stop)
         await part.start()
         this.#started.push(part)
+        if (this.#isQuiet) this.assembly.runtime?.quiet()
       }
     } catch (error) {
       await this.#stopParts({ reason: 'the start failed', isCold: true }).catch(() => undefined)
@@ -125,6 +137,8 @@ const isRuntime = (part: Part): boolean => part.name === 'worker'
 
 const notYet: WorkerStatus = {
   state: 'starting',
+  node: undefined,
+  isQuiet: false,
   isReady: false,
   reason: 'the worker is starting',
   memberId: '',

@@ -57,6 +57,7 @@ function taskAt(position: number) {
 test('what an earlier opening of a task asked for is not taken for the next one', async () => {
   const fetcher = new HeldFetcher()
   const intake = new Intake({
+    onPoll: () => undefined,
     fetcher,
     clock: realClock,
     fetchBytesMax: 1_000,

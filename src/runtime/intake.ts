@@ -16,6 +16,8 @@ export interface IntakeParts {
   /** Where to go on when a position is not in the log; undefined when the worker is to stop. */
   readonly onOutOfRange: (queue: PartitionQueue, chunk: FetchedChunk) => number | undefined
   readonly onError: (error: unknown) => void
+  /** The log is asked. */
+  readonly onPoll: () => void
 }
 
 interface Fed {
@@ -35,7 +37,9 @@ const resumeShare = 0.5
 export class Intake {
   readonly #parts: IntakeParts
   readonly #fed = new Map<string, Fed>()
+  readonly #stopped: PromiseWithResolvers<void> = Promise.withResolvers()
   #isStopped = false
+  #isQuiet = false
   #fetch = 0
   #running: Promise<void> = Promise.resolve()
 
@@ -78,8 +82,15 @@ export class Intake {
     }
   }
 
+  /** Asks the log for nothing more; what it was asked for already is not worked on either. */
+  quiet(): void {
+    this.#isQuiet = true
+    this.#parts.fetcher.wake()
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true
+    this.#stopped.resolve()
     this.#parts.fetcher.wake()
     await this.#running
     await this.#parts.fetcher.close()
@@ -90,6 +101,11 @@ export class Intake {
     const limits = { bytesMax: Math.min(fetchBytes, fetchBytesMax), waitMaxMs: fetchWaitMs }
     while (!this.#isStopped) {
       this.#fetch++
+      this.#parts.onPoll()
+      if (this.#isQuiet) {
+        await this.#stopped.promise
+        return
+      }
       try {
         const chunks = await fetcher.fetch(limits)
         if (chunks.length > 0) failpoint('fetch.received')

@@ -41,9 +41,15 @@ export class KeeperLoop {
   #membership = 0
   #join: 'none' | 'under way' | 'ended' = 'none'
   #running: Promise<void> = Promise.resolve()
+  #isSettled = false
 
   constructor(parts: KeeperLoopParts) {
     this.#parts = parts
+  }
+
+  /** The group has said what is the member's, and waits for nothing of it. */
+  get isSettled(): boolean {
+    return this.#isSettled
   }
 
   /** Joins the group; then beats until `leave`. */
@@ -179,6 +185,8 @@ export class KeeperLoop {
   #publish({ heardMs, ...answer }: BeatAnswer): void {
     // A loss before anything that comes after it, whatever thread reads it when.
     if (answer.isLost) this.#parts.lease.lose()
+    this.#isSettled =
+      answer.isPending !== true && answer.isRejoinDue !== true && answer.revoked.length === 0
     if (answer.isPending === true) return
     if (heardMs !== undefined) this.#parts.lease.heard(heardMs)
     const text = JSON.stringify(answer)

@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../core/errors.ts'
 import type { BeatAnswer, JoinRequest } from '../port/coordinator.ts'
 import type { ThreadDoor } from '../port/transport.ts'
+import type { HealthReporting } from './node-place.ts'
 import type { WatchedTask } from './pulse.ts'
 
 export interface KeeperStart {
@@ -11,6 +12,8 @@ export interface KeeperStart {
   readonly lease: SharedArrayBuffer
   readonly leaseMsMax: number
   readonly tasks: readonly WatchedTask[]
+  /** Of a node of a swarm. */
+  readonly health: HealthReporting | undefined
 }
 
 export interface ReleaseMessage {

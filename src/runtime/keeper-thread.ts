@@ -5,6 +5,7 @@ import { hasCode, messageOf, TailraceError } from '../core/errors.ts'
 import { pause } from '../port/clock.ts'
 import type { Transport } from '../port/transport.ts'
 import { CommitLease } from './commit-lease.ts'
+import { HealthReports } from './health-reports.ts'
 import { KeeperLoop } from './keeper-loop.ts'
 import type {
   FromKeeper,
@@ -18,7 +19,7 @@ import { quietWarnings } from './quiet-warnings.ts'
 import { realClock } from './real-clock.ts'
 import { endBlocked, watchLoop } from './stall-watch.ts'
 
-const { door, lease, leaseMsMax, request, shared, tasks } = workerData as KeeperStart
+const { door, health, lease, leaseMsMax, request, shared, tasks } = workerData as KeeperStart
 
 function say(message: FromKeeper): void {
   parentPort?.postMessage(message)
@@ -31,10 +32,16 @@ interface Connection {
 
 const leaving = new AbortController()
 let connection: Connection | undefined
+let reports: HealthReports | undefined
 
 async function main(): Promise<void> {
   quietWarnings()
   const pulse = new Pulse(tasks, shared)
+  if (health !== undefined) {
+    const isSettled = (): boolean => connection?.loop.isSettled ?? false
+    reports = new HealthReports({ ...health, pulse, clock: realClock, isSettled })
+    reports.start()
+  }
   const endWatch = watchLoop(pulse, realClock, (silentMs) => void endBlocked(pulse, silentMs))
   parentPort?.on('message', (message: ToKeeper) => {
     if (message.kind === 'leave') endWatch()
@@ -99,6 +106,7 @@ async function leave(): Promise<void> {
   if (connection === undefined) process.exit()
   await connection.loop.leave()
   await connection.transport.close()
+  reports?.stop()
   say({ kind: 'left' })
   parentPort?.close()
 }

@@ -7,6 +7,7 @@ import type { ThreadDoor, Transport } from '../port/transport.ts'
 import type { CommitLease } from './commit-lease.ts'
 import { KeeperLoop } from './keeper-loop.ts'
 import type { FromKeeper, KeeperStart, ToKeeper, ToldError } from './keeper-messages.ts'
+import type { HealthReporting } from './node-place.ts'
 import type { Pulse } from './pulse.ts'
 
 export interface Keeper {
@@ -47,6 +48,8 @@ export async function inlineKeeper(
 export interface ThreadSettings {
   readonly door: ThreadDoor
   readonly pulse: Pulse
+  /** Of a node of a swarm. */
+  readonly health: HealthReporting | undefined
 }
 
 /** A keeper on a thread of its own: it beats while the worker's loop is blocked. */
@@ -65,11 +68,12 @@ export class ThreadKeeper implements Keeper {
   }
 
   start(): Promise<void> {
-    const { door, pulse } = this.#settings
+    const { door, health, pulse } = this.#settings
     const { shared, tasks } = pulse
     const { lease, leaseMsMax, request } = this.#parts
     const workerData: KeeperStart = {
       door,
+      health,
       request,
       shared,
       tasks,

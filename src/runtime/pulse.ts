@@ -32,7 +32,29 @@ export interface PulseReading {
   readonly limitMs: number
 }
 
-const head = { tick: 0, limit: 1, cells: 2 }
+/** What a supervisor of nodes judges by, as the loop last told. */
+export interface NodePulse {
+  /** Grows each time that the log was asked. */
+  readonly polls: number
+  /** False where nothing is to be asked: while it starts, is quiet, or stops. */
+  readonly isPolling: boolean
+  /** Tasks that are being restored. */
+  readonly restoring: number
+  /** Grows as they come further. */
+  readonly restored: number
+  readonly heapPercent: number
+}
+
+const head = {
+  tick: 0,
+  limit: 1,
+  polls: 2,
+  polling: 3,
+  restoring: 4,
+  restored: 5,
+  heap: 6,
+  cells: 7
+}
 // `source` is one more than its place: 0 says that nothing is open.
 const row = { source: 0, offset: 1, reader: 2, cells: 3 }
 
@@ -56,6 +78,32 @@ export class Pulse {
 
   tick(nowMs: number): void {
     this.#cells[head.tick] = nowMs
+  }
+
+  /** The log was asked. */
+  polled(): void {
+    this.#cells[head.polls] = this.#at(head.polls) + 1
+  }
+
+  tell(told: Omit<NodePulse, 'polls'>): void {
+    this.#cells[head.polling] = told.isPolling ? 1 : 0
+    this.#cells[head.restoring] = told.restoring
+    this.#cells[head.restored] = told.restored
+    this.#cells[head.heap] = told.heapPercent
+  }
+
+  node(): NodePulse {
+    return {
+      polls: this.#at(head.polls),
+      isPolling: this.#at(head.polling) === 1,
+      restoring: this.#at(head.restoring),
+      restored: this.#at(head.restored),
+      heapPercent: this.#at(head.heap)
+    }
+  }
+
+  #at(cell: number): number {
+    return this.#cells[cell] ?? 0
   }
 
   /** From now on a silence of this long ends the process; 0 ends the watch. */

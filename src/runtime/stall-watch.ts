@@ -40,7 +40,7 @@ export function watchLoop(
 export async function endBlocked(pulse: Pulse, silentMs: number): Promise<void> {
   try {
     const events = pulse.openEvents()
-    const stack = await blockedStack()
+    const stack = await blockedStack({ isTheEnd: true })
     const line = {
       level: 60,
       time: Date.now(),
@@ -79,8 +79,8 @@ function writeAll(text: string): void {
   }
 }
 
-/** The stack of the main thread, got by pausing it. */
-async function blockedStack(): Promise<readonly string[]> {
+/** The stack of the main thread, got by pausing it; it then goes on, unless it is to end here. */
+export async function blockedStack({ isTheEnd = false } = {}): Promise<readonly string[]> {
   const session = new Session()
   const urls = new Map<string, string>()
   try {
@@ -98,6 +98,8 @@ async function blockedStack(): Promise<readonly string[]> {
   } catch {
     // Without an inspector the process still ends, and the event is still named.
     return []
+  } finally {
+    if (!isTheEnd) session.disconnect()
   }
 }
 

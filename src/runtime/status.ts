@@ -2,6 +2,7 @@
 import { formatDuration } from '../core/duration.ts'
 import type { BackgroundStatus } from './background.ts'
 import type { Counters } from './monitor.ts'
+import type { NodePlace } from './node-place.ts'
 import type { OpenTask, TaskState } from './open-task.ts'
 import type { RestoreProgress } from './recovery.ts'
 import type { TaskSet } from './task-set.ts'
@@ -45,6 +46,10 @@ export interface OpenEventStatus {
 /** What a worker says of itself: `worker.status()` and `/status`. */
 export interface WorkerStatus {
   readonly state: WorkerState
+  /** Which node of a swarm it is; undefined for a worker alone. */
+  readonly node: NodePlace | undefined
+  /** It was told to begin nothing new; what it has it keeps, until it is stopped. */
+  readonly isQuiet: boolean
   /** True when it is assigned and every table of it is restored: `/ready`. */
   readonly isReady: boolean
   /** Why it is not ready, in a sentence. */
@@ -113,8 +118,10 @@ export function unreadyReason(
 
 /** What runs, as text for a person at night. */
 export function dumpText(status: WorkerStatus): string {
+  const who = status.node === undefined ? 'worker' : `node ${status.node.id}, worker`
   const head =
-    `worker ${status.memberId}: ${status.state}` +
+    `${who} ${status.memberId}: ${status.state}` +
+    (status.isQuiet ? ', quiet' : '') +
     (status.isReady ? ', ready' : `, not ready: ${status.reason ?? ''}`) +
     (status.isLeader ? `, leader since generation ${status.leaderEpoch}` : '') +
     `, generation ${status.generation}`

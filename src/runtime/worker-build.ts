@@ -1,5 +1,6 @@
 // Control plane. Puts the parts of a worker together: who is told what by whom.
 import { placesOf, readersOf, type Topology } from '../core/topology.ts'
+import type { TaskSpec } from '../core/task-spec.ts'
 import { taskId, taskSpecs, topologyHash } from '../core/topology-partitions.ts'
 import { hasCode, messageOf } from '../core/errors.ts'
 import type { Clock } from '../port/clock.ts'
@@ -16,6 +17,7 @@ import { Intake } from './intake.ts'
 import { inlineKeeper, type Keeper, type KeeperParts, ThreadKeeper } from './keeper.ts'
 import type { Log } from './log.ts'
 import type { Counters } from './monitor.ts'
+import type { HealthReporting, NodePlace } from './node-place.ts'
 import { Spreader } from './outgoing.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { type PreparedTopics, prepareTopics } from './prepare.ts'
@@ -44,6 +46,12 @@ export interface WorkerParts {
   readonly staticId?: string | undefined
   /** Address of the worker's web server, told to the group. */
   readonly url: string | undefined
+  /** Which tasks this worker may be given; the others are for other workers. @default all */
+  readonly mayHave?: ((task: TaskSpec) => boolean) | undefined
+  /** Of a node of a swarm: how its keeper reports. */
+  readonly health?: HealthReporting | undefined
+  /** Which node of a swarm it is. */
+  readonly node?: NodePlace | undefined
   /** A thread of its own, or this loop where the log lives in this process. */
   readonly keeper: 'thread' | 'inline'
 }
@@ -170,6 +178,7 @@ async function buildIntake(common: Common, dispatcher: Dispatcher): Promise<Inta
   const { clock, log, settings, transport } = common
   return new Intake({
     fetcher: await transport.fetcher(),
+    onPoll: () => common.pulse.polled(),
     clock,
     fetchBytesMax: settings.fetchBytesMax,
     queueBytesMax: settings.queueBytesMax,
@@ -283,7 +292,7 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
     group: topology.app,
     memberId: common.memberId,
     topologyHash: topologyHash(specs),
-    tasks: specs,
+    tasks: specs.filter((task) => common.mayHave?.(task) ?? true),
     sessionTimeoutMs: transport.features.sessionTimeoutMs,
     heartbeatMs: transport.features.heartbeatMs,
     url: common.url,
@@ -305,8 +314,9 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
     onDeath: common.onFatal
   }
   const { door } = transport
+  const { health, pulse } = common
   if (common.keeper === 'inline' || door === undefined) return inlineKeeper(parts, transport, clock)
-  return new ThreadKeeper(parts, { door, pulse: common.pulse })
+  return new ThreadKeeper(parts, { door, health, pulse })
 }
 
 function transactionalIdOf({ instanceId, topology }: WorkerParts): string {

@@ -1,4 +1,5 @@
 // Control plane. One worker: what it is made of, the order in which that starts, and its reverse.
+import { getHeapStatistics } from 'node:v8'
 import type { TableDeclaration, TopicDeclaration } from '../core/declarations.ts'
 import type {
   Answer,
@@ -59,6 +60,7 @@ export class WorkerRuntime implements Engine {
   #leader: OwnedTask | undefined
   #tickedMs: number
   #cancelTick: Cancel = () => undefined
+  #isQuiet = false
   #stopping: Promise<void> | undefined
   #coldStop = new AbortController()
   #isColdAsked = false
@@ -96,10 +98,12 @@ export class WorkerRuntime implements Engine {
     try {
       const running = await this.#build()
       this.#running = running
+      if (this.#isQuiet) running.dispatcher.quiet()
       await running.cleanup.start()
       await this.#questions.ask('no transaction can be begun', () => running.commits.start())
       await this.#unlessStopped()
       running.intake.start()
+      if (this.#isQuiet) running.intake.quiet()
       // From here on how long a log is away is what the tick sees.
       this.#tick(running)
       failpoint('keeper.starting')
@@ -109,6 +113,7 @@ export class WorkerRuntime implements Engine {
       await running.tasks.settled()
       await this.#unlessStopped()
       this.#state = 'running'
+      if (this.#isQuiet) return
       this.#everywhere.start()
       if (this.#leader !== undefined) this.#leading.start()
     } catch (error) {
@@ -148,6 +153,7 @@ export class WorkerRuntime implements Engine {
     const { clock } = this.#parts
     const now = clock.monotonic()
     running.pulse.tick(now)
+    if (this.#parts.health !== undefined) this.#tellPulse(running)
     running.dispatcher.refresh()
     const gone = this.#brokerWatch.beyond(this.#parts.settings.brokerTimeoutMs)
     if (gone !== undefined) this.#fail(gone)
@@ -157,6 +163,21 @@ export class WorkerRuntime implements Engine {
     // A stop has its own limit for the events it waits for.
     if (this.#stopping === undefined) this.#endStalled(running)
     this.#cancelTick = clock.schedule(tickMs, () => this.#tick(running))
+  }
+
+  // What the supervisor of a swarm judges by.
+  #tellPulse({ pulse, tasks }: Running): void {
+    const restoring = tasks.tasks.filter((task) => task.state === 'restoring')
+    const { heap_size_limit, used_heap_size } = getHeapStatistics()
+    pulse.tell({
+      isPolling: this.#state === 'running' && !this.#isQuiet,
+      restoring: restoring.length,
+      restored: restoring.reduce(
+        (sum, { progress }) => sum + (progress?.records ?? 0),
+        this.#counters.restoredRecords
+      ),
+      heapPercent: (used_heap_size / heap_size_limit) * 100
+    })
   }
 
   #endStalled({ tasks }: Running): void {
@@ -184,7 +205,7 @@ export class WorkerRuntime implements Engine {
     if (wasLeader) this.#leading.stop(backgroundStopMs).catch((error: unknown) => this.#fail(error))
     if (owned === undefined) return
     log.info({ epoch: owned.epoch }, 'this worker leads now')
-    if (this.#state === 'running') this.#leading.start()
+    if (this.#state === 'running' && !this.#isQuiet) this.#leading.start()
   }
 
   #fail(error: unknown): void {
@@ -197,6 +218,21 @@ export class WorkerRuntime implements Engine {
     else this.#stopFailure = { error }
     const end = (): void => this.#ended.resolve(error)
     this.#stopping?.then(end, end)
+  }
+
+  /**
+   * Begins nothing new: open events finish and are committed, nothing more is fetched, timers and
+   * tasks end. It stays in its group and keeps what it owns, so nothing moves.
+   */
+  quiet(): void {
+    if (this.#isQuiet) return
+    this.#isQuiet = true
+    this.#parts.log.info({}, 'the worker is quiet: it finishes what is open, and fetches no more')
+    this.#running?.dispatcher.quiet()
+    this.#running?.intake.quiet()
+    for (const background of [this.#leading, this.#everywhere]) {
+      background.stop(backgroundStopMs).catch((error: unknown) => this.#fail(error))
+    }
   }
 
   /**
@@ -285,6 +321,8 @@ export class WorkerRuntime implements Engine {
       : (ownReason ?? this.#brokerWatch.reason)
     return {
       state: this.#state,
+      node: this.#parts.node,
+      isQuiet: this.#isQuiet,
       isReady: reason === undefined,
       reason,
       memberId: this.memberId,

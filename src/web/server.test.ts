@@ -12,6 +12,8 @@ import { startWeb } from './server.ts'
 
 const running: WorkerStatus = {
   state: 'running',
+  node: undefined,
+  isQuiet: false,
   isReady: true,
   reason: undefined,
   memberId: 'm',

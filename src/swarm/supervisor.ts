@@ -1,0 +1,319 @@
+// Keeps the nodes of a swarm alive: hands what happens to each one's state, and does what comes out.
+import { TailraceError } from '../core/errors.ts'
+import { formatDuration } from '../core/duration.ts'
+import { type ExitCode, exitCodes } from '../host/exit-codes.ts'
+import type { FromNode } from '../host/node-messages.ts'
+import type { SwarmDescription } from '../host/swarm-description.ts'
+import type { Cancel, Clock } from '../port/clock.ts'
+import type { HealthFrame, NodeFrame } from '../runtime/health-frames.ts'
+import type { Log } from '../runtime/log.ts'
+import type { NodePlace } from '../runtime/node-place.ts'
+import type { NodeListener, NodeProcess } from './node-process.ts'
+import { type NodeAction, type NodeInput, type NodePhase, NodeState } from './node-state.ts'
+import type { Publish } from './swarm-events.ts'
+
+export interface SupervisorParts {
+  readonly description: SwarmDescription
+  readonly clock: Clock
+  readonly log: Log
+  readonly publish: Publish
+  /** Starts the process of a node. */
+  readonly start: (place: NodePlace, listener: NodeListener) => NodeProcess
+  readonly pid: number
+}
+
+/** A node as the supervisor shows it. */
+export interface NodeStatus {
+  readonly id: number
+  /** Undefined while it has no process. */
+  readonly pid: number | undefined
+  readonly phase: NodePhase
+  readonly isReady: boolean
+  readonly uptimeMs: number | undefined
+  /** Starts after the first, within the window. */
+  readonly restarts: number
+  readonly web: string | undefined
+  /** What its keeper said last. */
+  readonly health: HealthFrame | undefined
+  readonly lastExit:
+    | {
+        readonly code: number | null
+        readonly signal: NodeJS.Signals | null
+        readonly reason: string | undefined
+      }
+    | undefined
+}
+
+export interface SwarmStatus {
+  readonly app: string
+  readonly pid: number
+  readonly state: 'running' | 'quiet' | 'stopping' | 'stopped'
+  /** How long ago it looked at its nodes. */
+  readonly controlledMs: number
+  readonly nodes: readonly NodeStatus[]
+}
+
+interface Node {
+  readonly id: number
+  readonly state: NodeState
+  process: NodeProcess | undefined
+  /** Incarnations are numbered, so that nothing of an earlier process is taken for the next. */
+  starts: number
+  health: HealthFrame | undefined
+  web: string | undefined
+  why: string | undefined
+  lastExit: NodeStatus['lastExit']
+}
+
+/** Between two looks at all nodes, whatever happens. */
+const controlMs = 1_000
+
+export class Supervisor {
+  readonly #parts: SupervisorParts
+  readonly #nodes: readonly Node[]
+  readonly #ended: PromiseWithResolvers<ExitCode> = Promise.withResolvers()
+  #state: SwarmStatus['state'] = 'running'
+  #code: ExitCode = exitCodes.stopped
+  #controlledMs: number
+  #cancel: Cancel = () => undefined
+
+  constructor(parts: SupervisorParts) {
+    this.#parts = parts
+    const { clock, description } = parts
+    const now = clock.monotonic()
+    this.#controlledMs = now
+    this.#nodes = Array.from({ length: description.nodes }, (_, id) => ({
+      id,
+      state: new NodeState(description.swarm, now),
+      process: undefined,
+      starts: 0,
+      health: undefined,
+      web: undefined,
+      why: undefined,
+      lastExit: undefined
+    }))
+  }
+
+  /** Starts all nodes at once; resolves when none is left, with the code to exit with. */
+  run(): Promise<ExitCode> {
+    const { description, publish } = this.#parts
+    publish('before-warmup', { app: description.app, nodes: description.nodes })
+    this.#control()
+    return this.#ended.promise
+  }
+
+  status(): SwarmStatus {
+    const { clock, description, pid } = this.#parts
+    const now = clock.monotonic()
+    const nodes = this.#nodes.map(({ health, id, lastExit, process, state, web }): NodeStatus => {
+      const uptimeMs = process === undefined ? undefined : Math.round(now - state.startedMs)
+      const { isReady, phase, restarts } = state
+      return { id, pid: process?.pid, phase, isReady, uptimeMs, restarts, web, health, lastExit }
+    })
+    const controlledMs = now - this.#controlledMs
+    return { app: description.app, pid, state: this.#state, controlledMs, nodes }
+  }
+
+  /** Ends all: warm, or cold when asked so, or a second time. */
+  stop({ isCold = false, reason }: { readonly isCold?: boolean; readonly reason: string }): void {
+    if (this.#state === 'stopped') return
+    const isSecond = this.#state === 'stopping'
+    const isColdNow = isCold || isSecond
+    if (isColdNow) this.#code = exitCodes.forced
+    this.#state = 'stopping'
+    this.#parts.log.info({ reason }, `the swarm stops${isColdNow ? ' at once' : ''}: ${reason}`)
+    this.#parts.publish('stopping', { reason, isCold: isColdNow })
+    for (const node of this.#nodes) this.#take(node, { kind: 'stop', isCold: isColdNow, reason })
+    this.#control()
+  }
+
+  /** All finish, fetch no more and stay in the group; nothing is watched or started from here on. */
+  quiet(): void {
+    if (this.#state !== 'running') return
+    this.#state = 'quiet'
+    this.#parts.log.info({}, 'the swarm is quiet: nothing new is begun, and nothing started again')
+    for (const node of this.#nodes) {
+      this.#take(node, { kind: 'quiet' })
+      node.process?.tell({ kind: 'quiet' })
+    }
+    this.#control()
+  }
+
+  /** What runs in every node: told by its loop where that runs, and by its keeper anyhow. */
+  dump(only?: number): void {
+    for (const { id, process } of this.#nodes) {
+      if (only !== undefined && only !== id) continue
+      process?.tell({ kind: 'dump' })
+      process?.requestDump()
+    }
+  }
+
+  /** Stops one node, and starts it again at once. */
+  restart(id: number, reason: string): void {
+    const node = this.#nodes[id]
+    if (node === undefined) return
+    this.#take(node, { kind: 'restart', reason })
+    this.#control()
+  }
+
+  /** For the end of a supervisor that is broken itself: nothing of it is to be left. */
+  killAll(): void {
+    for (const { process } of this.#nodes) process?.signal('SIGKILL')
+  }
+
+  // Everything that is due, and when to look again.
+  #control(): void {
+    this.#cancel()
+    const { clock, publish } = this.#parts
+    for (const node of this.#nodes) this.#take(node, { kind: 'tick' })
+    this.#controlledMs = clock.monotonic()
+    const ready = this.#nodes.filter(({ state }) => state.isReady).length
+    publish('control', { ready, nodes: this.#nodes.length })
+    const isEmpty = this.#nodes.every(({ state }) => state.phase === 'ended')
+    // A quiet swarm whose nodes have ended waits for whoever made it quiet to stop it.
+    if (isEmpty && this.#state !== 'quiet') {
+      this.#state = 'stopped'
+      return this.#ended.resolve(this.#code)
+    }
+    const due = Math.min(...this.#nodes.map(({ state }) => state.dueMs))
+    const waitMs = Math.min(controlMs, Math.max(0, due - clock.monotonic()))
+    this.#cancel = clock.schedule(waitMs, () => this.#control())
+  }
+
+  #take(node: Node, input: NodeInput): void {
+    const actions = node.state.take(input, this.#parts.clock.monotonic())
+    for (const action of actions) this.#do(node, action)
+  }
+
+  #do(node: Node, action: NodeAction): void {
+    switch (action.kind) {
+      case 'start':
+        return this.#start(node)
+      case 'terminate':
+        return this.#terminate(node, action)
+      case 'kill':
+        return this.#kill(node, action.reason)
+      case 'restart-in':
+        return this.#restartIn(node, action.delayMs)
+      case 'give-up':
+        return this.#giveUp(node, action)
+    }
+  }
+
+  #start(node: Node): void {
+    const { description, pid, publish, start } = this.#parts
+    const { id } = node
+    publish('node.before-start', { node: id, isRestart: node.starts > 0 })
+    const incarnation = ++node.starts
+    node.health = undefined
+    node.web = undefined
+    node.why = undefined
+    const ifCurrent = (run: () => void): void => {
+      if (node.starts === incarnation) run()
+    }
+    const place: NodePlace = { id, count: description.nodes, supervisorPid: pid }
+    node.process = start(place, {
+      onMessage: (message) => ifCurrent(() => this.#hear(node, message)),
+      onFrame: (frame) => ifCurrent(() => this.#read(node, frame)),
+      onExit: (code, signal) => ifCurrent(() => this.#exited(node, { code, signal }))
+    })
+    publish('node.started', { node: id, pid: node.process.pid })
+  }
+
+  #hear(node: Node, message: FromNode): void {
+    if (message.kind === 'failed') return this.#take(node, message)
+    node.web = message.web
+    this.#take(node, { kind: 'ready' })
+    const bootMs = this.#parts.clock.monotonic() - node.state.startedMs
+    const pid = node.process?.pid ?? 0
+    this.#parts.publish('node.ready', { node: node.id, pid, bootMs })
+  }
+
+  #read(node: Node, frame: NodeFrame): void {
+    const { log } = this.#parts
+    const { loopMs, stack } = frame
+    if (frame.kind === 'dump') {
+      const { events } = frame
+      if (stack.length === 0 && loopMs === 0) return
+      const fields = { node: node.id, loopMs, events, stack }
+      return log.info(fields, `node ${node.id}: its loop is blocked for ${formatDuration(loopMs)}`)
+    }
+    node.health = frame
+    this.#take(node, { kind: 'report', code: frame.code, reason: frame.reason })
+  }
+
+  #exited(
+    node: Node,
+    end: { readonly code: number | null; readonly signal: NodeJS.Signals | null }
+  ): void {
+    const { clock, log, publish } = this.#parts
+    const { id, state } = node
+    const uptimeMs = Math.round(clock.monotonic() - state.startedMs)
+    const pid = node.process?.pid ?? 0
+    const reason = node.why ?? state.failure?.message
+    node.process = undefined
+    node.lastExit = { ...end, reason }
+    publish('node.exited', { node: id, pid, ...end, uptimeMs })
+    const how = end.signal === null ? `code ${end.code}` : `signal ${end.signal}`
+    const isExpected = this.#state === 'stopping' && end.code === 0
+    const text = `node ${id} (pid ${pid}) ended with ${how} after ${formatDuration(uptimeMs)}`
+    const fields = { node: id, nodePid: pid, ...end, uptimeMs, ...(reason && { reason }) }
+    if (isExpected) log.info(fields, text)
+    else log.warn(fields, text)
+    if (this.#state === 'stopping') this.#count(end)
+    this.#take(node, { kind: 'exited', ...end })
+    this.#control()
+  }
+
+  // How the nodes stopped is how the swarm did; one that was still starting just ends.
+  #count({ code, signal }: { readonly code: number | null; readonly signal: string | null }): void {
+    const isForced = code === exitCodes.forced || signal === 'SIGKILL'
+    if (isForced) this.#code ||= exitCodes.forced
+    else if (code !== null && code !== 0) this.#code ||= exitCodes.crashed
+  }
+
+  // By message first, because that works everywhere; a process that cannot hear one yet is ended
+  // by what the signal does to it then.
+  #terminate(node: Node, action: Extract<NodeAction, { readonly kind: 'terminate' }>): void {
+    const { isCold, reason, status } = action
+    const { log, publish } = this.#parts
+    const pid = node.process?.pid ?? 0
+    node.why = status === undefined ? undefined : reason
+    publish('node.stopping', { node: node.id, pid, status, reason })
+    if (status !== undefined) {
+      const { health, id } = node
+      const { loopMs, oldest, stack } = { ...health }
+      log.error(
+        { node: id, nodePid: pid, status, loopMs, oldest, stack },
+        `node ${id} (pid ${pid}) is stopped: ${reason}`
+      )
+    }
+    const hasReported = node.health !== undefined
+    const isTold = hasReported && node.process?.tell({ kind: 'stop', isCold, reason }) === true
+    if (!isTold) node.process?.signal(isCold ? 'SIGQUIT' : 'SIGTERM')
+  }
+
+  #kill(node: Node, reason: string): void {
+    const { log, publish } = this.#parts
+    const pid = node.process?.pid ?? 0
+    if (this.#state === 'stopping') this.#code = exitCodes.forced
+    publish('node.terminating', { node: node.id, pid, reason })
+    log.error({ node: node.id, nodePid: pid }, `node ${node.id} (pid ${pid}) is killed: ${reason}`)
+    node.process?.signal('SIGKILL')
+  }
+
+  #restartIn(node: Node, delayMs: number): void {
+    this.#parts.publish('node.restarting', { node: node.id, delayMs })
+    if (delayMs === 0) return
+    const when = formatDuration(delayMs)
+    this.#parts.log.info({ node: node.id, delayMs }, `node ${node.id} starts again in ${when}`)
+  }
+
+  #giveUp(node: Node, action: Extract<NodeAction, { readonly kind: 'give-up' }>): void {
+    const reason = `node ${node.id} cannot be kept alive: ${action.reason}`
+    const { code, message } = new TailraceError('TAILRACE_SWARM_GAVE_UP', reason)
+    this.#parts.log.error({ node: node.id, code }, message)
+    this.#code = action.isUsage ? exitCodes.usage : exitCodes.crashed
+    if (this.#state === 'running') this.stop({ reason })
+  }
+}
