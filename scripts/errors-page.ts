@@ -11,6 +11,7 @@ const actors: Readonly<Record<string, string>> = {
   CONFIG: 'the developer, before anything starts',
   SCHEMA: 'whoever sends the data',
   STATE: 'the operator: the local store and its disk',
+  SWARM: 'the operator: a node of a swarm',
   TABLE: 'the developer, at run time',
   TOPOLOGY: 'the developer, before anything starts',
   TRANSPORT: 'the operator: the log',

@@ -46,6 +46,7 @@ export {
   type TimerOptions,
   type TopicOf
 } from './host/app.ts'
+export type { NodeContext, NodeHook } from './host/node-hooks.ts'
 export type {
   AppOptions,
   RunOptions,
@@ -57,6 +58,9 @@ export type {
   WebOptions
 } from './host/options.ts'
 export type { StartOptions, Worker } from './host/runner.ts'
+export type { SwarmLimits, SwarmOptions } from './host/swarm-options.ts'
+export type { FixedPartitions } from './core/fixed-tasks.ts'
+export type { NodePlace } from './runtime/node-place.ts'
 export type { Cancel, Clock } from './port/clock.ts'
 export type {
   Checkpoint,

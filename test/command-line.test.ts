@@ -70,12 +70,19 @@ test('every option that says it is a flag is one of a swarm', limits, async (t) 
   )
 })
 
-test('a worker has every flag of a swarm but those that only a swarm can have', limits, async (t) => {
-  const [worker, swarm] = await Promise.all([run(t, 'worker', '--help'), run(t, 'swarm', '--help')])
-  const flagsIn = (text: string): string[] => text.match(/^ {2}(?:-\w, )?--[\w-]+/gm) ?? []
-  const own = flagsIn(swarm.text).filter((flag) => !flagsIn(worker.text).includes(flag))
-  assert.deepEqual(own, ['  --nodes'])
-})
+test(
+  'a worker has every flag of a swarm but those that only a swarm can have',
+  limits,
+  async (t) => {
+    const [worker, swarm] = await Promise.all([
+      run(t, 'worker', '--help'),
+      run(t, 'swarm', '--help')
+    ])
+    const flagsIn = (text: string): string[] => text.match(/^ {2}(?:-\w, )?--[\w-]+/gm) ?? []
+    const own = flagsIn(swarm.text).filter((flag) => !flagsIn(worker.text).includes(flag))
+    assert.deepEqual(own, ['  --nodes'])
+  }
+)
 
 test('questions about an app: options before or after, as text and as JSON', limits, async (t) => {
   const [agents, asData, tables, drawing] = await Promise.all([

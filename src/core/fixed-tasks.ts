@@ -31,7 +31,7 @@ export interface FixedParts {
   readonly partitionsOf: (subTopology: string) => number
 }
 
-/** Nodes that are not there or would have nothing, partitions that nobody or that two would have. */
+/** Nodes that are not there or have nothing to do, partitions of nobody or of two. */
 export function fixedProblems(parts: FixedParts): Problem[] {
   const { fixed, nodes, selected, topology } = parts
   const problems: Problem[] = []

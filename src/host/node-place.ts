@@ -4,7 +4,7 @@ import { exitCodes } from './exit-codes.ts'
 import type { FromNode, ToNode } from './node-messages.ts'
 
 /** Set by the supervisor alone: not an option, so nobody is told of it. */
-export const nodeEnvironment = 'TAILRACE_SWARM_NODE'
+export const nodeEnvironment = 'TAILRACE_NODE_PLACE'
 
 /** The pipe for health, after the three standard streams and the channel. */
 export const healthFd = 4

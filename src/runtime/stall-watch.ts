@@ -80,7 +80,11 @@ function writeAll(text: string): void {
 }
 
 /** The stack of the main thread, got by pausing it; it then goes on, unless it is to end here. */
-export async function blockedStack({ isTheEnd = false } = {}): Promise<readonly string[]> {
+export async function blockedStack({
+  isTheEnd = false
+}: {
+  readonly isTheEnd?: boolean
+} = {}): Promise<readonly string[]> {
   const session = new Session()
   const urls = new Map<string, string>()
   try {

@@ -1,4 +1,4 @@
-// Keeps the nodes of a swarm alive: hands what happens to each one's state, and does what comes out.
+// Keeps the nodes of a swarm alive: tells each one's state what happens, and does what comes out.
 import { TailraceError } from '../core/errors.ts'
 import { formatDuration } from '../core/duration.ts'
 import { type ExitCode, exitCodes } from '../host/exit-codes.ts'
@@ -127,7 +127,7 @@ export class Supervisor {
     this.#control()
   }
 
-  /** All finish, fetch no more and stay in the group; nothing is watched or started from here on. */
+  /** All finish, fetch no more and stay in the group; nothing is watched or started from now on. */
   quiet(): void {
     if (this.#state !== 'running') return
     this.#state = 'quiet'

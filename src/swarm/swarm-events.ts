@@ -34,9 +34,23 @@ export interface SwarmEvents {
   readonly stopping: { readonly reason: string; readonly isCold: boolean }
 }
 
-export type SwarmEventName = keyof SwarmEvents
+export type Publish = <N extends keyof SwarmEvents>(name: N, message: SwarmEvents[N]) => void
 
-export type Publish = <N extends SwarmEventName>(name: N, message: SwarmEvents[N]) => void
+const listed: { readonly [N in keyof SwarmEvents]: true } = {
+  'before-warmup': true,
+  'node.before-start': true,
+  'node.started': true,
+  'node.ready': true,
+  control: true,
+  'node.stopping': true,
+  'node.terminating': true,
+  'node.exited': true,
+  'node.restarting': true,
+  stopping: true
+}
+
+/** All of them. */
+export const swarmEventNames: readonly string[] = Object.keys(listed)
 
 const prefix = 'tailrace:swarm.'
 

@@ -16,6 +16,8 @@ export interface WorkerOptions {
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
   readonly args?: readonly string[]
+  /** In a process group of its own, as a shell does it: signals can reach all of that. */
+  readonly isGroup?: boolean
 }
 
 /** Longest wait for a line or an ending: hit only by a test that fails. */
@@ -41,13 +43,14 @@ export class WorkerProcess {
   #text = ''
   #ending: Ending | undefined
 
-  constructor({ args = [], cwd, env, module }: WorkerOptions) {
+  constructor({ args = [], cwd, env, isGroup = false, module }: WorkerOptions) {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('TAILRACE_'))
     this.#child = spawn(process.execPath, ['--conditions=tailrace-source', module, ...args], {
       cwd,
       // A test runner tells its children to report to it: a worker does not.
       env: { ...Object.fromEntries(inherited), NODE_TEST_CONTEXT: undefined, ...env },
-      stdio: ['ignore', 'pipe', 'pipe']
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: isGroup
     })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -88,10 +91,16 @@ export class WorkerProcess {
     process.kill(this.pid, name)
   }
 
+  /** To everybody in its process group, as the keys of a terminal do. */
+  signalGroup(name: NodeJS.Signals): void {
+    assert.ok(this.#ending === undefined, `it ended before ${name}:\n${this.#text}`)
+    process.kill(-this.pid, name)
+  }
+
   /** Resolves with what `pattern` found in its output, of which `from` characters are old. */
   async line(pattern: RegExp, from = 0): Promise<RegExpMatchArray> {
     const find = (): RegExpMatchArray | null => this.#text.slice(from).match(pattern)
-    await this.#until(() => find() !== null || this.#ending !== undefined, `line ${pattern}`)
+    await this.until(() => find() !== null || this.#ending !== undefined, `line ${pattern}`)
     return find() ?? assert.fail(`it ended without the line ${pattern}:\n${this.#text}`)
   }
 
@@ -109,7 +118,7 @@ export class WorkerProcess {
 
   /** Waits for the end, which must be this one. */
   async ends(expected: Partial<Ending>): Promise<void> {
-    await this.#until(() => this.#ending !== undefined, 'its end')
+    await this.until(() => this.#ending !== undefined, 'its end')
     const wanted = { code: null, signal: null, ...expected }
     assert.deepEqual(this.#ending, wanted, `it ended otherwise:\n${this.#text}`)
   }
@@ -142,7 +151,8 @@ export class WorkerProcess {
     for (const wake of this.#waiting) wake()
   }
 
-  async #until(test: () => boolean, what: string): Promise<void> {
+  /** Resolves when it is so; asked again after each thing that it prints, and at its end. */
+  async until(test: () => boolean, what: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const wake = (): void => {
       if (test()) resolve()

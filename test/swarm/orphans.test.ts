@@ -1,0 +1,28 @@
+// A supervisor that is killed leaves no node behind, whatever their loops do.
+import assert from 'node:assert/strict'
+import { swarmScene } from './scene.ts'
+
+/** As the docs say it; the machine may take its time as well. */
+const boundMs = 2_000
+const slackMs = 8_000
+
+swarmScene('kill -9 of the supervisor: every node ends, blocked ones too', async (scene) => {
+  const swarm = await scene.swarm({ nodes: 2 }).ready(2)
+  await scene.send({ does: 'compute', ms: 600_000 })
+  await swarm.event('begins', { id: 0 })
+  await swarm.process.kill()
+  const since = performance.now()
+  await swarm.leavesNothing()
+  assert.ok(performance.now() - since < boundMs + slackMs)
+})
+
+swarmScene('a new swarm takes over the places at once', async (scene) => {
+  const first = await scene.swarm({ nodes: 2 }).ready(2)
+  await scene.send({ does: 'compute', ms: 600_000 })
+  await first.event('begins', { id: 0 })
+  await first.process.kill()
+  const second = await scene.swarm({ nodes: 2 }).ready(2)
+  await first.leavesNothing()
+  second.process.signal('SIGQUIT')
+  await second.process.ends({ code: 2 })
+})
