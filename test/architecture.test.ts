@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { dependencyBreaches, importCycles, layerBreaches } from './house/layers.ts'
-import { readTree, type SourceFile } from './house/source.ts'
+import { importsOf, readTree, type SourceFile } from './house/source.ts'
 
 const repository = readTree()
 
@@ -24,6 +24,34 @@ test('every dependency has a layer that uses it', () => {
     'left-pad has no layer'
   ])
   assert.equal(dependencyBreaches([]).length, Object.keys(dependencies).length)
+})
+
+/** What a process that starts with these files has read before it does anything. */
+function heldBy(starts: readonly string[]): { files: Set<string>; packages: Set<string> } {
+  const files = new Set<string>()
+  const packages = new Set<string>()
+  const open = [...starts]
+  for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    const file = repository.find((one) => one.path === path)
+    if (files.has(path) || file === undefined) continue
+    files.add(path)
+    for (const one of importsOf(file)) {
+      if (one.isTypeOnly || one.isLate) continue
+      if (one.path !== undefined) open.push(one.path)
+      else if (!one.specifier.startsWith('node:')) packages.add(one.specifier)
+    }
+  }
+  return { files, packages }
+}
+
+test('a supervisor holds little: one package, and none of the rooms that a worker needs', () => {
+  const { files, packages } = heldBy(['src/cli/main.ts', 'src/swarm/run-swarm.ts'])
+  assert.deepEqual([...packages], ['commander'])
+  const rooms = [...files].filter((path) => /^src\/(?:store|transport|web|testing)\//.test(path))
+  assert.deepEqual(rooms, [])
+  assert.ok(files.size < 40, `${files.size} files:\n${[...files].join('\n')}`)
+  assert.ok(heldBy(['src/cli/worker.ts']).files.size < 40, 'the app comes with itself')
+  assert.ok(heldBy(['src/index.ts']).packages.has('hono'), 'a worker holds more')
 })
 
 function one(path: string, ...specifiers: string[]): SourceFile {

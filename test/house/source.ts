@@ -164,6 +164,8 @@ export interface Import {
   /** Set when the import names a file of the tree. */
   readonly path?: string
   readonly isTypeOnly: boolean
+  /** `import()`: read when that line is reached. */
+  readonly isLate: boolean
 }
 
 const importForms: readonly RegExp[] = [
@@ -178,7 +180,9 @@ export function importsOf(file: SourceFile): Import[] {
   const found: Import[] = []
   for (const form of importForms) {
     for (const match of code.matchAll(form)) {
-      found.push(asImport(file, match[4] ?? '', (match[2] ?? '') !== ''))
+      const isTypeOnly = (match[2] ?? '') !== ''
+      const isLate = form === importForms.at(-1)
+      found.push({ ...asImport(file, match[4] ?? ''), isTypeOnly, isLate })
     }
   }
   return found
@@ -191,9 +195,9 @@ export function startedBy(file: SourceFile): string[] {
   return [...code.matchAll(form)].map((match) => `${resolved(file, match[2] ?? '')}.ts`)
 }
 
-function asImport(file: SourceFile, specifier: string, isTypeOnly: boolean): Import {
-  if (!specifier.startsWith('.')) return { specifier, isTypeOnly }
-  return { specifier, path: resolved(file, specifier), isTypeOnly }
+function asImport(file: SourceFile, specifier: string): Pick<Import, 'specifier' | 'path'> {
+  if (!specifier.startsWith('.')) return { specifier }
+  return { specifier, path: resolved(file, specifier) }
 }
 
 function resolved(file: SourceFile, specifier: string): string {

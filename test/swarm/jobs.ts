@@ -56,8 +56,13 @@ export function say(what: string, fields: object): void {
   writeSync(1, `~${what} ${JSON.stringify({ ...fields, pid: process.pid })}\n`)
 }
 
-export function jobsApp(options: Partial<AppOptions> = {}): JobsApp {
-  const suffix = process.env['SCENE_SUFFIX'] ?? ''
+export interface JobsOptions extends Omit<AppOptions, 'id'> {
+  /** @default SCENE_SUFFIX of the environment */
+  readonly suffix?: string
+}
+
+export function jobsApp(given: JobsOptions = {}): JobsApp {
+  const { suffix = process.env['SCENE_SUFFIX'] ?? '', ...options } = given
   const app = createApp({ id: `jobs${suffix}`, web: false, ...options })
   const jobs = app.topic(`jobs${suffix}`, { key: z.string(), value: Job, partitions })
   const counts = app.table('counts', {

@@ -104,7 +104,7 @@ export class SwarmScene {
   constructor(directory: string, log: SceneLog) {
     this.directory = directory
     this.log = log
-    this.#own = jobsApp({ broker: log.ownBroker, logLevel: 'silent' })
+    this.#own = jobsApp({ broker: log.ownBroker, suffix: log.suffix, logLevel: 'silent' })
   }
 
   swarm(start: SwarmStart = {}): Swarm {
@@ -144,6 +144,7 @@ export class SwarmScene {
       broker: this.log.ownBroker,
       datadir: join(this.directory, 'own'),
       logLevel: 'silent',
+      suffix: this.log.suffix,
       ...this.log.options
     })
     const worker = await app.start()
