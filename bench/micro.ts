@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { type App, createApp, tumbling } from 'tailrace'
 import { z } from 'zod'
 import { freezeDeep } from '../src/core/freeze.ts'
+import { placesOf } from '../src/core/topology.ts'
 import { BatchCursor } from '../src/core/batch-cursor.ts'
 import { BatchEncoder, setBaseOffset } from '../src/core/record-batch.ts'
 import { CacheBudget } from '../src/runtime/cache.ts'
@@ -54,6 +55,9 @@ const apps: Readonly<Record<string, (app: App) => void>> = {
   'handler, JSON without schema': (app) => app.each('a', { source: unchecked(app) }, nothing),
   handler: (app) => app.each('a', { source: source(app) }, nothing),
   'handler, async': (app) => app.each('a', { source: source(app) }, async () => undefined),
+  'handler, async, 64 at once': (app) => {
+    app.each('a', { source: source(app), concurrency: 64 }, async () => undefined)
+  },
   loop: (app) => {
     app.agent('a', { source: source(app) }, async (events) => {
       for await (const _ of events);
@@ -238,7 +242,7 @@ async function runTask(declare: (app: App) => void, bytes: Buffer, events: numbe
   )
   if (sub === undefined) throw new Error(`nothing reads ${inputTopic}`)
   const task = `${sub.name}/0`
-  const dispatcher = dispatcherOf(task)
+  const dispatcher = dispatcherOf(task, placesOf(sub))
   const store = createMemoryStore()
   await store.open({ app: 'micro', logId: 'micro' } as Parameters<typeof store.open>[0])
   const parts: OpeningParts = {
@@ -274,13 +278,13 @@ const limits = new RecordLimits({
   limitsOf: () => undefined
 })
 
-function dispatcherOf(task: string): Dispatcher {
+function dispatcherOf(task: string, places: number): Dispatcher {
   return new Dispatcher({
     clock: realClock,
     log: silentLog,
     random: Math.random,
     counters: newCounters(),
-    pulse: new Pulse([{ id: task, partition: 0, sources: [] }]),
+    pulse: new Pulse([{ id: task, partition: 0, sources: [], places }]),
     taskIdleMs: 0,
     futureLimitMs: 3_600_000,
     onError: undefined,
