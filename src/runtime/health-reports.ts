@@ -11,8 +11,6 @@ import { blockedStack } from './stall-watch.ts'
 const lookMsMax = 250
 /** A loop that lives has ended the process by then: it is told that the supervisor is gone. */
 const orphanGraceMs = 1_500
-/** Of a loop that was silent for so long it is said where it hangs. */
-const blockedMsMin = 1_000
 
 export interface HealthReportsParts extends HealthReporting {
   readonly pulse: Pulse
@@ -95,7 +93,7 @@ export class HealthReports {
 
   // Of a loop that runs the next line is no news, and to stop it for that would do harm.
   async #stack(): Promise<readonly string[]> {
-    return this.#watch.loopMs < blockedMsMin ? [] : blockedStack()
+    return this.#watch.loopMs === 0 ? [] : blockedStack()
   }
 
   // Its loop exits by itself when the channel closes; where it is blocked there is only signal 9,

@@ -43,7 +43,7 @@ swarmScene('TERM to a node with a long event: it reports until it is done', asyn
 })
 
 swarmScene('nothing to do, for long', async (scene) => {
-  const swarm = await scene.swarm({ nodes: 3, env: { ...env, TAILRACE_SWARM_LIMITS_POLL: '1s' } })
+  const swarm = scene.swarm({ nodes: 3, env: { ...env, TAILRACE_SWARM_LIMITS_POLL: '1s' } })
   await swarm.ready(3)
   // Three times each limit: what is awaited is that nothing happens.
   await sleep(6_000)
