@@ -68,7 +68,15 @@ async function runWith(ownNode) {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, [launcherMark]: '1' }
   })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGTTIN']) {
+  for (const signal of [
+    'SIGINT',
+    'SIGTERM',
+    'SIGQUIT',
+    'SIGHUP',
+    'SIGUSR1',
+    'SIGTTIN',
+    'SIGTSTP'
+  ]) {
     // A terminal sends Ctrl-C to the whole group: the child has it already, and twice means cold.
     const isShared = process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT')
     process.on(signal, () => isShared || child.kill(signal))

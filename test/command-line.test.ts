@@ -140,6 +140,11 @@ test('wrong use exits with 64 and says what was meant', limits, async (t) => {
     [['-A', app, 'send', 'visits'], /missing required argument 'value'/],
     [['agents'], /TAILRACE_CONFIG_APP_MISSING: no app was named/],
     [['-A', app, 'worker', '--web-port', 'x'], /--web-port: is "x"; expected a whole number/],
+    [
+      ['-A', app, 'worker', '--include-agents', 'sya'],
+      /agent "sya": is no agent of the app\n.*Did you mean "say"\?/
+    ],
+    [['-A', app, 'swarm', '--nodes', 'all'], /--nodes: is "all"; expected auto, or a whole number/],
     [['-A', 'nowhere', 'agents'], /TAILRACE_CONFIG_APP_MISSING/],
     [['-A', app, 'send', 'vists', '1'], /no topic "vists"; did you mean "visits"\?/],
     [['-A', app, 'send', '@count-pages', '1'], /reads a derived stream/],

@@ -70,6 +70,75 @@ test('every kind of option is read from the environment', () => {
   assert.equal(logLevel, 'warn')
 })
 
+test('a swarm: what is given, in every place, and what is not', () => {
+  const { selection, swarm } = resolveOptions({
+    app: {
+      ...app,
+      includeAgents: ['a', 'b'],
+      swarm: { nodes: 3, limits: { memory: '1GB', heap: 80 }, assign: { a: { 0: [0], 1: [1] } } }
+    },
+    flags: { 'swarm.nodes': 'auto', excludeTopics: 'x, y' },
+    environment: { TAILRACE_SWARM_MAX_RESTARTS: '20', TAILRACE_SWARM_LIMITS_POLL: '1m' }
+  })
+  assert.equal(swarm.nodes, 'auto')
+  assert.equal(swarm.maxRestarts, 20)
+  assert.deepEqual(swarm.assign, { a: { 0: [0], 1: [1] } })
+  assert.deepEqual(
+    [swarm.limits.memoryBytes, swarm.limits.heapPercent, swarm.limits.pollMs],
+    [1e9, 80, 60_000]
+  )
+  assert.deepEqual(
+    [selection.includeAgents, selection.excludeTopics],
+    [
+      ['a', 'b'],
+      ['x', 'y']
+    ]
+  )
+  const preset = resolveOptions({ app, environment: {} }).swarm
+  const { bootTimeoutMs, healthTimeoutMs, maxRestarts, nodes, shutdownTimeoutMs } = preset
+  assert.deepEqual(
+    { bootTimeoutMs, healthTimeoutMs, maxRestarts, nodes, shutdownTimeoutMs },
+    {
+      bootTimeoutMs: 60_000,
+      healthTimeoutMs: 60_000,
+      maxRestarts: 10,
+      nodes: 'auto',
+      shutdownTimeoutMs: 60_000
+    }
+  )
+})
+
+test('a swarm: defaults give way to what is written, and only that contradicts', () => {
+  const swarmOf = (swarm: AppOptions['swarm'], more = {}): typeof preset =>
+    resolveOptions({ app: { ...app, swarm: swarm ?? {}, ...more }, environment: {} }).swarm
+  const preset = resolveOptions({ app, environment: {} }).swarm
+  assert.equal(swarmOf({ healthInterval: '1m' }).healthTimeoutMs, 180_000)
+  assert.equal(swarmOf({ healthTimeout: '9s' }).healthIntervalMs, 3_000)
+  assert.equal(swarmOf({ restartDelay: '2m' }).restartDelayMaxMs, 120_000)
+  assert.equal(swarmOf({}, { shutdownTimeout: '3m' }).shutdownTimeoutMs, 180_000)
+  assert.equal(swarmOf({}, { static: true }).bootTimeoutMs, 40_000, 'back within the session')
+  const said = (swarm: AppOptions['swarm'], more = {}): string =>
+    refused(() => swarmOf(swarm, more))
+  assert.match(
+    said({ healthInterval: '6s', healthTimeout: '10s' }),
+    /createApp\(\{ swarm: \{ healthInterval \} \}\): is 6s; expected at most half/
+  )
+  assert.match(said({ restartDelay: '5s', restartDelayMax: '1s' }), /restartDelay.*at most/)
+  assert.match(said({ shutdownTimeout: '1s' }, { shutdownTimeout: '2s' }), /would be killed/)
+  assert.match(said({ bootTimeout: '1m' }, { static: true }), /are 1m 5s together/)
+  assert.match(said({ limits: { heap: 101 } }), /swarm: \{ limits: \{ heap \} \}.*from 1 to 100/)
+  assert.match(said({ nodes: 0 }), /swarm: \{ nodes \}.*auto, or a whole number from 1/)
+})
+
+test('a node stops as long as its swarm waits, unless somebody wrote how long', () => {
+  const node = (options: Partial<AppOptions>): number =>
+    resolveOptions({ app: { ...app, ...options }, environment: {}, isNode: true }).settings
+      .shutdownTimeoutMs
+  assert.equal(node({}), 60_000)
+  assert.equal(node({ swarm: { shutdownTimeout: '90s' } }), 90_000)
+  assert.equal(node({ shutdownTimeout: '10s' }), 10_000)
+})
+
 test('web pages: off wins where it is said last, and naming a port turns them on', () => {
   const off = { ...app, web: false } as const
   const environment = { TAILRACE_WEB_PORT: '7000' }

@@ -86,12 +86,16 @@ export class AppRunner {
 
   /** Options out of every source, for the flags and the start given. */
   options(start: StartOptions = {}): ResolvedOptions {
+    return this.#resolve(start, this.#node !== undefined)
+  }
+
+  #resolve(start: StartOptions, isNode: boolean): ResolvedOptions {
     return resolveOptions({
       app: this.#parts.options,
       start,
       flags: this.#flags,
       environment: process.env,
-      isNode: this.#node !== undefined
+      isNode
     })
   }
 
@@ -112,7 +116,8 @@ export class AppRunner {
 
   /** What a supervisor must know of the app, everything checked; starts nothing. */
   describe(): Promise<SwarmDescription> {
-    const options = this.options()
+    // As a node will have them, so that what contradicts there is told here.
+    const options = this.#resolve({}, true)
     const open = (): Promise<Transport> => this.#transports.open(options)
     return describeSwarm({ topology: this.topology(), options, open })
   }

@@ -5,6 +5,7 @@ import type { Clock } from '../port/clock.ts'
 import type { BeatAnswer, JoinRequest } from '../port/coordinator.ts'
 import type { ThreadDoor, Transport } from '../port/transport.ts'
 import type { CommitLease } from './commit-lease.ts'
+import { HealthReports } from './health-reports.ts'
 import { KeeperLoop } from './keeper-loop.ts'
 import type { FromKeeper, KeeperStart, ToKeeper, ToldError } from './keeper-messages.ts'
 import type { HealthReporting } from './node-place.ts'
@@ -31,18 +32,35 @@ export interface KeeperParts {
   readonly onDeath: (error: unknown) => void
 }
 
-/** A keeper in the worker's own loop. */
+/** A keeper in the worker's own loop; a node of a swarm then reports from there as well. */
 export async function inlineKeeper(
   parts: KeeperParts,
-  transport: Transport,
-  clock: Clock
+  { clock, health, pulse, transport }: InlineSettings
 ): Promise<Keeper> {
   const coordinator = await transport.coordinator()
   const onAnswer = (answer: BeatAnswer, membership: number): void => {
     parts.onAnswer(answer)
     parts.lease.told(membership, answer.isLost)
   }
-  return new KeeperLoop({ ...parts, coordinator, clock, onAnswer, onRefused: parts.onDeath })
+  const loop = new KeeperLoop({ ...parts, coordinator, clock, onAnswer, onRefused: parts.onDeath })
+  if (health === undefined) return loop
+  const isSettled = (): boolean => loop.isSettled
+  const reports = new HealthReports({ ...health, pulse, clock, isSettled })
+  return {
+    start: () => {
+      reports.start()
+      return loop.start()
+    },
+    release: (tasks) => loop.release(tasks),
+    leave: () => loop.leave().finally(() => reports.stop())
+  }
+}
+
+export interface InlineSettings {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly pulse: Pulse
+  readonly health: HealthReporting | undefined
 }
 
 export interface ThreadSettings {

@@ -315,7 +315,9 @@ async function buildKeeper(common: Common, tasks: TaskSet): Promise<Keeper> {
   }
   const { door } = transport
   const { health, pulse } = common
-  if (common.keeper === 'inline' || door === undefined) return inlineKeeper(parts, transport, clock)
+  if (common.keeper === 'inline' || door === undefined) {
+    return inlineKeeper(parts, { transport, clock, pulse, health })
+  }
   return new ThreadKeeper(parts, { door, health, pulse })
 }
 
