@@ -80,7 +80,7 @@ test(
     ])
     const flagsIn = (text: string): string[] => text.match(/^ {2}(?:-\w, )?--[\w-]+/gm) ?? []
     const own = flagsIn(swarm.text).filter((flag) => !flagsIn(worker.text).includes(flag))
-    assert.deepEqual(own, ['  --nodes'])
+    assert.deepEqual(own, ['  --nodes', '  --control-port', '  --control-host'])
   }
 )
 

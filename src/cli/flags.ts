@@ -32,7 +32,9 @@ export const workerFlags: readonly Flag[] = [
 ]
 
 export const swarmFlags: readonly Flag[] = [
-  flag('--nodes <number|auto>', 'swarm.nodes', 'workers to run; auto is one a core')
+  flag('--nodes <number|auto>', 'swarm.nodes', 'workers to run; auto is one a core'),
+  flag('--control-port <port>', 'swarm.port', 'port of the supervisor; 0 takes any that is free'),
+  flag('--control-host <address>', 'swarm.host', 'address of that port')
 ]
 
 const globalFlags: readonly Flag[] = [

@@ -5,6 +5,7 @@ import { errorData, errorText } from '../host/error-text.ts'
 import { exitCodeOf, exitCodes, exitCodeTexts } from '../host/exit-codes.ts'
 import { quietWarnings } from '../runtime/quiet-warnings.ts'
 import { argumentsOf, type Given, swarmFlags, workerFlags } from './flags.ts'
+import { swarmCommands } from './swarm-commands.ts'
 import type { CommandContext } from './context.ts'
 
 /** Runs one command; the exit code stands in `process.exitCode`, except for a worker. */
@@ -90,7 +91,8 @@ function addWorker(program: Command): void {
 function addSwarm(program: Command): void {
   const swarm = example(
     program.command('swarm'),
-    'Runs several workers of this machine, and keeps them alive (TERM, INT and QUIT as a worker).',
+    'Runs several workers of this machine, and keeps them alive (TERM, INT and QUIT as a worker; ' +
+      'HUP starts them anew one by one). Its commands are told to one that runs.',
     'tailrace -A app.ts swarm --nodes 4'
   )
   const described = program.command('swarm-describe', { hidden: true })
@@ -98,6 +100,7 @@ function addSwarm(program: Command): void {
     swarm.option(text, doc)
     described.option(text, doc)
   }
+  addSwarmCommands(swarm)
   swarm.action(async (_options: unknown, command: Command) => {
     const given = givenOf(command)
     const { runSwarm } = await import('../swarm/run-swarm.ts')
@@ -112,6 +115,19 @@ function addSwarm(program: Command): void {
     const { describe } = await import('./describe.ts')
     await describe(await contextOf(command))
   })
+}
+
+function addSwarmCommands(swarm: Command): void {
+  for (const { line, name, run, text } of swarmCommands) {
+    example(swarm.command(name), text, line)
+      .exitOverride()
+      .addHelpText('after', exitHelp)
+      .configureHelp({ showGlobalOptions: true })
+      .action(async (...args: readonly unknown[]) => {
+        const command = args.at(-1) as Command
+        await run(givenOf(command), command.args[0])
+      })
+  }
 }
 
 function addSend(program: Command): void {

@@ -138,6 +138,22 @@ export const catalogue = {
     meaning: 'A node of the swarm ends again and again, or cannot start at all.',
     fix: 'See the reason in the message, and what the node printed; then start the swarm again.'
   },
+  TAILRACE_SWARM_NOT_FOUND: {
+    meaning: 'No swarm answers where its control port was looked for.',
+    fix: 'Name its port with --control-port, or its data directory with --datadir.'
+  },
+  TAILRACE_SWARM_PORT: {
+    meaning: 'The control port of a swarm cannot be listened at.',
+    fix: 'Name another with --control-port; 0 takes any that is free.'
+  },
+  TAILRACE_SWARM_REFUSED: {
+    meaning: 'A swarm does not do what it was told to do.',
+    fix: 'See the message, and `tailrace swarm status`.'
+  },
+  TAILRACE_SWARM_ROLL_FAILED: {
+    meaning: 'A rolling restart stopped, because a node did not come back or another went down.',
+    fix: 'See what the node printed; the other nodes go on as they were.'
+  },
   TAILRACE_TABLE_NOT_LOCAL: {
     meaning: 'The key belongs to a partition that another worker has.',
     fix: 'Ask the worker named in the message.'

@@ -1,7 +1,7 @@
 // What a supervisor must know of an app that it never imports: told by a process that ends again.
 import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fixedProblems } from '../core/fixed-tasks.ts'
 import { hasCode, messageOf, TailraceError } from '../core/errors.ts'
 import { type Problem, refuseAll } from '../core/problems.ts'
@@ -10,11 +10,12 @@ import type { Topology } from '../core/topology.ts'
 import type { Transport } from '../port/transport.ts'
 import { planTopics } from '../runtime/topic-plan.ts'
 import { selectionOf } from './choose-tasks.ts'
+import { controlPlaceOf, controlProblems } from './control-place.ts'
 import { claimDataDirectory } from './data-directory.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { SwarmDescription } from './swarm-description.ts'
 import { withoutSecrets } from './transports.ts'
-import { isOneWorkers } from './worker-directory.ts'
+import { isOneWorkers, parentOf } from './worker-directory.ts'
 
 export interface DescribeParts {
   readonly topology: Topology
@@ -42,8 +43,10 @@ export async function describeSwarm(parts: DescribeParts): Promise<SwarmDescript
     const { nodes: asked } = options.swarm
     const nodes = asked === 'auto' ? Math.max(1, Math.min(cores, tasks)) : asked
     const fixed = options.swarm.assign
+    const control = controlPlaceOf(options.swarm, options.web)
     refuseAll('TAILRACE_CONFIG_INVALID', 'the swarm', [
       ...placeProblems(options, nodes),
+      ...controlProblems(control, options.web, nodes),
       ...(fixed === undefined
         ? []
         : fixedProblems({
@@ -66,6 +69,8 @@ export async function describeSwarm(parts: DescribeParts): Promise<SwarmDescript
       tasks,
       units: [...selected.subTopologies].map((name) => ({ name, partitions: partitionsOf(name) })),
       web: options.web,
+      control,
+      directory: resolve(parentOf(topology.app, options)),
       logLevel: options.logLevel ?? 'info',
       session: { heartbeatMs, sessionTimeoutMs },
       swarm,
@@ -149,11 +154,11 @@ async function tryPlace(place: {
   readonly id: number
 }): Promise<void> {
   const { app, id, options } = place
-  const { datadir, isDatadirDefault, store, web } = options
+  const { store, web } = options
   if (web !== undefined && web.port > 0) await tryPort(web.host, web.port + id, id)
   if (store === 'memory') return
-  const parent = isDatadirDefault ? join(datadir, app) : datadir
-  const claimed = await claimDataDirectory({ app, explicit: join(parent, `worker-${id}`) })
+  const explicit = join(parentOf(app, options), `worker-${id}`)
+  const claimed = await claimDataDirectory({ app, explicit })
   await claimed.release()
 }
 

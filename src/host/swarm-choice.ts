@@ -50,6 +50,9 @@ export function swarmOf(chosen: Chosen, times: NodeTimes): SwarmChoice {
       Math.max(swarmDefaults.shutdownTimeoutMs, times.shutdownTimeoutMs ?? 0),
     assign: chosen.get('swarm.assign'),
     hooks: chosen.get('swarm.hooks'),
+    port: chosen.get('swarm.port'),
+    host: chosen.get('swarm.host') ?? swarmDefaults.host,
+    controlTimeoutMs: get('controlTimeoutMs', 'controlTimeout'),
     limits: limitsOf(chosen)
   }
 }

@@ -47,6 +47,16 @@ export interface SwarmOptions {
   readonly assign?: FixedPartitions
   /** A module that the supervisor imports, to subscribe to its events. @default none */
   readonly hooks?: string
+  /**
+   * Port of the supervisor: its status, probes and commands; 0 takes any that is free.
+   *
+   * @default the one before `web.port`; any where nodes have no pages
+   */
+  readonly port?: number
+  /** Address to listen at; only probes are answered to other machines. @default 127.0.0.1 */
+  readonly host?: string
+  /** A supervisor that has not looked at its nodes for longer is not live. @default 60s */
+  readonly controlTimeout?: Duration
   /** From when on a node is ill. */
   readonly limits?: SwarmLimits
 }
@@ -64,13 +74,17 @@ export interface SwarmChoice {
   readonly shutdownTimeoutMs: number
   readonly assign: FixedPartitions | undefined
   readonly hooks: string | undefined
+  /** Undefined where nobody says it. */
+  readonly port: number | undefined
+  readonly host: string
+  readonly controlTimeoutMs: number
   readonly limits: HealthLimits
 }
 
 const day = 86_400_000
 const minute = 60_000
 
-export const swarmDefaults: Omit<SwarmChoice, 'assign' | 'hooks'> = {
+export const swarmDefaults: Omit<SwarmChoice, 'assign' | 'hooks' | 'port'> = {
   nodes: 'auto',
   healthIntervalMs: 10_000,
   healthTimeoutMs: minute,
@@ -80,6 +94,8 @@ export const swarmDefaults: Omit<SwarmChoice, 'assign' | 'hooks'> = {
   restartWindowMs: 10 * minute,
   bootTimeoutMs: minute,
   shutdownTimeoutMs: minute,
+  host: '127.0.0.1',
+  controlTimeoutMs: minute,
   limits: {
     pollMs: 5 * minute,
     eventMs: 5 * minute,
@@ -168,6 +184,25 @@ export const swarmOptions: readonly OptionSpec[] = [
     default: 'none',
     doc: 'A module that the supervisor imports, to subscribe to its events.'
   },
+  {
+    path: 'swarm.port',
+    kind: { type: 'count', min: 0, max: 65_535 },
+    default: 'the one before `web.port`; any that is free where nodes have no pages',
+    doc: 'Port of the supervisor: status, probes, commands; 0 takes any that is free.',
+    flag: '--control-port'
+  },
+  {
+    path: 'swarm.host',
+    kind: { type: 'text' },
+    default: swarmDefaults.host,
+    doc: 'Address of that port; to other machines only `/live` and `/ready` are answered.',
+    flag: '--control-host'
+  },
+  time(
+    'controlTimeout',
+    swarmDefaults.controlTimeoutMs,
+    'A supervisor that has not looked at its nodes for longer is not live.'
+  ),
   time('limits.poll', limits.pollMs, 'Health 1: so long nothing was asked of the log.'),
   time('limits.event', limits.eventMs, 'Health 2: so long one event was worked on.'),
   {

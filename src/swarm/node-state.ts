@@ -106,6 +106,11 @@ export class NodeState {
     return this.#phase === 'running' && this.#readyMs !== undefined
   }
 
+  /** Its end is what somebody asked for, to start it again. */
+  get isAsked(): boolean {
+    return this.#isAsked
+  }
+
   /** Starts after the first that nobody asked for, within the window. */
   get restarts(): number {
     return this.#restarts.length

@@ -7,6 +7,7 @@ import { type ExitCode, exitCodes } from '../host/exit-codes.ts'
 import { SignalEcho } from '../host/signal-echo.ts'
 import type { SwarmDescription } from '../host/swarm-description.ts'
 import { realClock } from '../runtime/real-clock.ts'
+import { openControl } from './control.ts'
 import { describeApp } from './describe-app.ts'
 import { startNode } from './node-process.ts'
 import { Supervisor } from './supervisor.ts'
@@ -39,8 +40,6 @@ export async function runSwarm(command: SwarmCommand): Promise<number> {
   const { isJson } = command
   const fields = { pid: process.pid, app: description.app }
   const log = createSwarmLog({ level: description.logLevel, isJson, fields })
-  say(swarmReport(description, { isJson, pid: process.pid }))
-  for (const warning of description.warnings) log.warn({}, warning)
   const node = commandOf(command.worker)
   const supervisor = new Supervisor({
     description,
@@ -50,7 +49,15 @@ export async function runSwarm(command: SwarmCommand): Promise<number> {
     start: (place, listener) => startNode({ ...node, environment }, place, listener),
     pid: process.pid
   })
-  return runUnder(supervisor, signals)
+  const { pid } = process
+  const control = await openControl({ supervisor, description, log, pid })
+  say(swarmReport({ ...description, control: control.place }, { isJson, pid }))
+  for (const warning of description.warnings) log.warn({}, warning)
+  try {
+    return await runUnder(supervisor, signals)
+  } finally {
+    await control.close()
+  }
 }
 
 async function runUnder(supervisor: Supervisor, signals: Signals): Promise<ExitCode> {
@@ -79,10 +86,11 @@ class Signals {
   #supervisor: Supervisor | undefined
 
   constructor() {
-    // HUP: the terminal was closed. QUIT: at once.
-    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) {
       process.on(name, () => this.#onStop(name, false))
     }
+    process.on('SIGHUP', () => this.#onHup())
+    // At once.
     process.on('SIGQUIT', () => this.#onStop('SIGQUIT', true))
     process.on('SIGTSTP', () => this.#supervisor?.quiet())
     for (const name of ['SIGUSR1', 'SIGTTIN'] as const) {
@@ -97,6 +105,13 @@ class Signals {
 
   handTo(supervisor: Supervisor): void {
     this.#supervisor = supervisor
+  }
+
+  // On Windows it says that the console was closed, and little time is left. Elsewhere a terminal
+  // that is gone cannot be written to: that ends the swarm, and not the signal.
+  #onHup(): void {
+    if (process.platform === 'win32') return this.#onStop('SIGHUP', false)
+    this.#supervisor?.roll()
   }
 
   #onStop(name: NodeJS.Signals, isCold: boolean): void {

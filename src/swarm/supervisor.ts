@@ -10,6 +10,7 @@ import type { Log } from '../runtime/log.ts'
 import type { NodePlace } from '../runtime/node-place.ts'
 import type { NodeListener, NodeProcess } from './node-process.ts'
 import { type NodeAction, type NodeInput, type NodePhase, NodeState } from './node-state.ts'
+import { type RolledNode, Rolls, type RollStatus } from './roll.ts'
 import type { Publish } from './swarm-events.ts'
 
 export interface SupervisorParts {
@@ -50,6 +51,8 @@ export interface SwarmStatus {
   readonly state: 'running' | 'quiet' | 'stopping' | 'stopped'
   /** How long ago it looked at its nodes. */
   readonly controlledMs: number
+  /** The rolling restart of now, or the last one. */
+  readonly roll: RollStatus | undefined
   readonly nodes: readonly NodeStatus[]
 }
 
@@ -72,6 +75,7 @@ export class Supervisor {
   readonly #parts: SupervisorParts
   readonly #nodes: readonly Node[]
   readonly #ended: PromiseWithResolvers<ExitCode> = Promise.withResolvers()
+  readonly #rolls: Rolls
   #state: SwarmStatus['state'] = 'running'
   #code: ExitCode = exitCodes.stopped
   #controlledMs: number
@@ -82,6 +86,7 @@ export class Supervisor {
     const { clock, description } = parts
     const now = clock.monotonic()
     this.#controlledMs = now
+    this.#rolls = new Rolls(parts.log)
     this.#nodes = Array.from({ length: description.nodes }, (_, id) => ({
       id,
       state: new NodeState(description.swarm, now),
@@ -111,7 +116,8 @@ export class Supervisor {
       return { id, pid: process?.pid, phase, isReady, uptimeMs, restarts, web, health, lastExit }
     })
     const controlledMs = now - this.#controlledMs
-    return { app: description.app, pid, state: this.#state, controlledMs, nodes }
+    const roll = this.#rolls.status
+    return { app: description.app, pid, state: this.#state, controlledMs, roll, nodes }
   }
 
   /** Ends all: warm, or cold when asked so, or a second time. */
@@ -123,6 +129,7 @@ export class Supervisor {
     this.#state = 'stopping'
     this.#parts.log.info({ reason }, `the swarm stops${isColdNow ? ' at once' : ''}: ${reason}`)
     this.#parts.publish('stopping', { reason, isCold: isColdNow })
+    this.#rolls.stop('the swarm stops')
     for (const node of this.#nodes) this.#take(node, { kind: 'stop', isCold: isColdNow, reason })
     this.#control()
   }
@@ -132,6 +139,7 @@ export class Supervisor {
     if (this.#state !== 'running') return
     this.#state = 'quiet'
     this.#parts.log.info({}, 'the swarm is quiet: nothing new is begun, and nothing started again')
+    this.#rolls.stop('the swarm is quiet')
     for (const node of this.#nodes) {
       this.#take(node, { kind: 'quiet' })
       node.process?.tell({ kind: 'quiet' })
@@ -156,6 +164,13 @@ export class Supervisor {
     this.#control()
   }
 
+  /** Restarts one after the other, all unless one is named; says why, where it does not. */
+  roll(only?: number): string | undefined {
+    const refused = this.#rolls.begin(this.#state, only, this.#rolled())
+    this.#rollOn()
+    return refused
+  }
+
   /** For the end of a supervisor that is broken itself: nothing of it is to be left. */
   killAll(): void {
     for (const { process } of this.#nodes) process?.signal('SIGKILL')
@@ -166,6 +181,7 @@ export class Supervisor {
     this.#cancel()
     const { clock, publish } = this.#parts
     for (const node of this.#nodes) this.#take(node, { kind: 'tick' })
+    this.#rollOn()
     this.#controlledMs = clock.monotonic()
     const ready = this.#nodes.filter(({ state }) => state.isReady).length
     publish('control', { ready, nodes: this.#nodes.length })
@@ -178,6 +194,21 @@ export class Supervisor {
     const due = Math.min(...this.#nodes.map(({ state }) => state.dueMs))
     const waitMs = Math.min(controlMs, Math.max(0, due - clock.monotonic()))
     this.#cancel = clock.schedule(waitMs, () => this.#control())
+  }
+
+  #rollOn(): void {
+    this.#rolls.look(this.#rolled(), (id) => {
+      const node = this.#nodes[id]
+      if (node !== undefined) this.#take(node, { kind: 'restart', reason: 'the swarm rolls' })
+    })
+  }
+
+  #rolled(): RolledNode[] {
+    return this.#nodes.map(({ id, lastExit, starts, state, why }) => {
+      const { failure, isReady, phase } = state
+      const ended = lastExit === undefined ? undefined : `it ended with ${endText(lastExit)}`
+      return { id, phase, isReady, starts, reason: failure?.message ?? why ?? ended }
+    })
   }
 
   #take(node: Node, input: NodeInput): void {
@@ -227,6 +258,7 @@ export class Supervisor {
     const bootMs = this.#parts.clock.monotonic() - node.state.startedMs
     const pid = node.process?.pid ?? 0
     this.#parts.publish('node.ready', { node: node.id, pid, bootMs })
+    this.#rollOn()
   }
 
   #read(node: Node, frame: NodeFrame): void {
@@ -240,6 +272,7 @@ export class Supervisor {
     }
     node.health = frame
     this.#take(node, { kind: 'report', code: frame.code, reason: frame.reason })
+    this.#rollOn()
   }
 
   #exited(
@@ -254,9 +287,8 @@ export class Supervisor {
     node.process = undefined
     node.lastExit = { ...end, reason }
     publish('node.exited', { node: id, pid, ...end, uptimeMs })
-    const how = end.signal === null ? `code ${end.code}` : `signal ${end.signal}`
-    const isExpected = this.#state === 'stopping' && end.code === 0
-    const text = `node ${id} (pid ${pid}) ended with ${how} after ${formatDuration(uptimeMs)}`
+    const isExpected = (this.#state === 'stopping' || state.isAsked) && end.code === 0
+    const text = `node ${id} (pid ${pid}) ended with ${endText(end)} after ${formatDuration(uptimeMs)}`
     const fields = { node: id, nodePid: pid, ...end, uptimeMs, ...(reason && { reason }) }
     if (isExpected) log.info(fields, text)
     else log.warn(fields, text)
@@ -316,4 +348,14 @@ export class Supervisor {
     this.#code = action.isUsage ? exitCodes.usage : exitCodes.crashed
     if (this.#state === 'running') this.stop({ reason })
   }
+}
+
+function endText({
+  code,
+  signal
+}: {
+  readonly code: number | null
+  readonly signal: string | null
+}): string {
+  return signal === null ? `code ${code}` : `signal ${signal}`
 }

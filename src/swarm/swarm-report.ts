@@ -6,7 +6,7 @@ export function swarmReport(
   { isJson, pid }: { readonly isJson: boolean; readonly pid: number }
 ): string {
   if (isJson) return JSON.stringify({ event: 'swarm', pid, ...description })
-  const { app, broker, guarantee, nodes, tasks, units, web } = description
+  const { app, broker, control, guarantee, nodes, tasks, units, web } = description
   const topics = units.map(({ name, partitions }) => `${name} (${partitions})`)
   const rows: readonly (readonly [string, string])[] = [
     ['app', `${app}, supervisor pid ${pid}`],
@@ -14,7 +14,8 @@ export function swarmReport(
     ['broker', broker],
     ['guarantee', guarantee],
     ['tasks', `${tasks}: ${topics.join(', ')}`],
-    ['web', web === undefined ? 'none' : webText(web, nodes)]
+    ['web', web === undefined ? 'none' : webText(web, nodes)],
+    ['control', webText(control, 1)]
   ]
   return rows.map(([name, text]) => `${name.padEnd(10)}${text}`).join('\n')
 }
