@@ -10,7 +10,9 @@ export type ToNode =
   | { readonly kind: 'dump' }
 
 export type FromNode =
-  /** Assigned, with every table restored. */
+  /** Assigned, with every table restored; the first time it has started. */
   | { readonly kind: 'ready'; readonly tasks: number; readonly web: string | undefined }
+  /** Its tables are being restored, or it cannot reach the log; `ready` comes again after that. */
+  | { readonly kind: 'not-ready'; readonly reason: string }
   /** It ends because of this. */
   | { readonly kind: 'failed'; readonly code: string | undefined; readonly message: string }

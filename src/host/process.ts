@@ -41,6 +41,7 @@ export interface ProcessOptions {
 const coldStopMsMax = 5_000
 const progressMs = 1_000
 const reportAgainMs = 500
+const readyLookMs = 100
 
 /** Runs a worker until it is told to stop, or crashes; ends the process. */
 export async function runProcess(runner: Runnable, options: ProcessOptions): Promise<never> {
@@ -101,7 +102,23 @@ class ProcessRun {
     const text = node === undefined ? reportText(report) : nodeReportText(report, node)
     this.#say(this.#isJson ? JSON.stringify({ event: 'started', ...report }) : text)
     if (node === undefined) return
-    tellSupervisor({ kind: 'ready', tasks: report.tasks.length, web: report.web })
+    this.#tellReady(worker, report.web)
+  }
+
+  // What it is given later is restored later: whoever rolls a swarm waits for that as well.
+  #tellReady(worker: HostedWorker, web: string | undefined): void {
+    let last: string | undefined
+    const tell = (reason: string | undefined): void => {
+      last = reason
+      if (reason !== undefined) return tellSupervisor({ kind: 'not-ready', reason })
+      tellSupervisor({ kind: 'ready', tasks: worker.status().tasks.length, web })
+    }
+    tell(undefined)
+    const look = (): void => {
+      const { reason } = worker.status()
+      if ((reason === undefined) !== (last === undefined)) tell(reason)
+    }
+    setInterval(look, readyLookMs).unref()
   }
 
   // It runs: a log that goes away now must not end it here, nor be waited for longer than it lives.

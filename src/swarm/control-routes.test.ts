@@ -10,6 +10,7 @@ const node: NodeStatus = {
   pid: 11,
   phase: 'running',
   isReady: true,
+  unready: undefined,
   uptimeMs: 1_000,
   restarts: 0,
   web: 'http://127.0.0.1:6066',
@@ -174,6 +175,10 @@ test('ready: when every node is, else which are not', () => {
   const { status, text } = ask(new Fake({ nodes }), { path: '/ready' })
   assert.equal(status, 503)
   assert.match(text, /"reason":"node 1 starts","waiting":\[\{"id":1,"phase":"booting"/)
+  const restoring = [{ ...node, isReady: false, unready: '4 of 4 tasks are being restored' }]
+  const again = ask(new Fake({ nodes: restoring }), { path: '/ready' })
+  assert.equal(again.status, 503)
+  assert.match(again.text, /node 0: 4 of 4 tasks are being restored/)
 })
 
 test('the page escapes whatever a node says, and links only to pages', () => {

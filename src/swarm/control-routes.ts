@@ -94,14 +94,14 @@ function ready({ nodes, pid, state }: SwarmStatus): ControlAnswer {
   return { status: 503, body: { ...body, reason, waiting }, headers: { 'retry-after': '1' } }
 }
 
-function waitingText({ id, lastExit, phase }: NodeStatus): string {
+function waitingText({ id, lastExit, phase, unready }: NodeStatus): string {
   switch (phase) {
     case 'waiting':
       return lastExit === undefined ? `node ${id} is to be started` : `node ${id} has ended`
     case 'booting':
       return `node ${id} starts`
     case 'running':
-      return `node ${id} is not assigned or restored yet`
+      return `node ${id}: ${unready ?? 'it is not assigned or restored yet'}`
     case 'stopping':
     case 'killed':
       return `node ${id} stops`

@@ -10,6 +10,7 @@ function nodes(...given: readonly Given[]): RolledNode[] {
   return given.map((one, id) => ({
     id,
     phase: 'running',
+    isUp: true,
     isReady: true,
     starts: 1,
     reason: undefined,
@@ -17,7 +18,12 @@ function nodes(...given: readonly Given[]): RolledNode[] {
   }))
 }
 
-const down = (phase: NodePhase, more: Given = {}): Given => ({ phase, isReady: false, ...more })
+const down = (phase: NodePhase, more: Given = {}): Given => ({
+  phase,
+  isUp: false,
+  isReady: false,
+  ...more
+})
 const again: Given = { starts: 2 }
 
 test('each node is restarted when the one before is ready again, and once', () => {
@@ -31,10 +37,14 @@ test('each node is restarted when the one before is ready again, and once', () =
     down('waiting'),
     down('booting', again),
     // It reports, and restores.
-    down('running', again)
+    down('running', again),
+    { ...again, isReady: false }
   ]) {
     assert.deepEqual(roll.look(nodes(one, {})), { kind: 'wait' }, JSON.stringify(one))
   }
+  // The other one has got some of its tables, and restores them.
+  assert.deepEqual(roll.look(nodes(again, { isReady: false })), { kind: 'wait' })
+  assert.deepEqual(roll.status.done, [])
   assert.deepEqual(roll.look(nodes(again, {})), { kind: 'restart', id: 1 })
   assert.deepEqual(roll.status.done, [0])
   assert.deepEqual(roll.look(nodes(again, down('stopping'))), { kind: 'wait' })

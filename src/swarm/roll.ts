@@ -7,7 +7,9 @@ import type { NodePhase } from './node-state.ts'
 export interface RolledNode {
   readonly id: number
   readonly phase: NodePhase
-  /** It is assigned, restored and well. */
+  /** It was assigned and restored, and is not on its way out. */
+  readonly isUp: boolean
+  /** It is so now, and has said since that it is well. */
   readonly isReady: boolean
   /** Processes it had so far, with the one it has. */
   readonly starts: number
@@ -63,9 +65,11 @@ export class Roll {
       const reason = this.#wrong(node, current)
       if (reason !== undefined) return this.#fail(reason)
     }
+    // What a node leaves behind is restored by others: they are waited for as well.
+    if (!now.every(({ isReady }) => isReady)) return wait
     if (!this.#isAsked) return this.#restart(current)
     const node = now.find(({ id }) => id === current)
-    if (node?.isReady !== true || node.starts === this.#starts.get(current)) return wait
+    if (node?.starts === this.#starts.get(current)) return wait
     this.#done++
     const next = this.#nodes[this.#done]
     if (next !== undefined) return this.#restart(next)
@@ -89,7 +93,7 @@ export class Roll {
   }
 
   // One node at a time is down: any other that is, is one too many, whatever the reason.
-  #wrong({ id, isReady, phase, reason, starts }: RolledNode, current: number): string | undefined {
+  #wrong({ id, isUp, phase, reason, starts }: RolledNode, current: number): string | undefined {
     const since = starts - (this.#starts.get(id) ?? 0)
     const why = reason === undefined ? '' : `: ${reason}`
     if (id === current && this.#isAsked) {
@@ -98,7 +102,7 @@ export class Roll {
       return isAgain ? `node ${id} did not come back${why}` : undefined
     }
     const wanted = this.#nodes.slice(0, this.#done).includes(id) ? 1 : 0
-    if (isReady && since === wanted) return undefined
+    if (isUp && since === wanted) return undefined
     return `node ${id} went down as well, and only one may be${why}`
   }
 }
@@ -154,7 +158,7 @@ export class Rolls {
   #refusal(state: string, now: readonly RolledNode[]): string | undefined {
     if (state !== 'running') return `the swarm is ${state}`
     if (this.#roll?.status.state === 'rolling') return 'the swarm rolls already'
-    const waiting = now.filter(({ isReady }) => !isReady).map(({ id }) => `node ${id}`)
+    const waiting = now.filter(({ isUp }) => !isUp).map(({ id }) => `node ${id}`)
     if (waiting.length === 0) return undefined
     const are = waiting.length === 1 ? 'is' : 'are'
     return `${waiting.join(' and ')} ${are} not ready, and only one may be down`

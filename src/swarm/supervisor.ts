@@ -30,6 +30,8 @@ export interface NodeStatus {
   readonly pid: number | undefined
   readonly phase: NodePhase
   readonly isReady: boolean
+  /** What it waits for, though it was ready before. */
+  readonly unready: string | undefined
   readonly uptimeMs: number | undefined
   /** Starts after the first, within the window. */
   readonly restarts: number
@@ -64,6 +66,9 @@ interface Node {
   starts: number
   health: HealthFrame | undefined
   web: string | undefined
+  unready: string | undefined
+  /** It has said that it is well since it was ready last. */
+  isProven: boolean
   why: string | undefined
   lastExit: NodeStatus['lastExit']
 }
@@ -94,6 +99,8 @@ export class Supervisor {
       starts: 0,
       health: undefined,
       web: undefined,
+      unready: undefined,
+      isProven: false,
       why: undefined,
       lastExit: undefined
     }))
@@ -110,10 +117,13 @@ export class Supervisor {
   status(): SwarmStatus {
     const { clock, description, pid } = this.#parts
     const now = clock.monotonic()
-    const nodes = this.#nodes.map(({ health, id, lastExit, process, state, web }): NodeStatus => {
+    const nodes = this.#nodes.map((node): NodeStatus => {
+      const { health, id, lastExit, process, state, unready, web } = node
       const uptimeMs = process === undefined ? undefined : Math.round(now - state.startedMs)
-      const { isReady, phase, restarts } = state
-      return { id, pid: process?.pid, phase, isReady, uptimeMs, restarts, web, health, lastExit }
+      const { phase, restarts } = state
+      const isReady = state.isReady && unready === undefined
+      const ofProcess = { pid: process?.pid, phase, isReady, unready, uptimeMs, restarts }
+      return { id, ...ofProcess, web, health, lastExit }
     })
     const controlledMs = now - this.#controlledMs
     const roll = this.#rolls.status
@@ -204,10 +214,11 @@ export class Supervisor {
   }
 
   #rolled(): RolledNode[] {
-    return this.#nodes.map(({ id, lastExit, starts, state, why }) => {
-      const { failure, isReady, phase } = state
+    return this.#nodes.map(({ id, isProven, lastExit, starts, state, unready, why }) => {
+      const { failure, isReady: isUp, phase } = state
       const ended = lastExit === undefined ? undefined : `it ended with ${endText(lastExit)}`
-      return { id, phase, isReady, starts, reason: failure?.message ?? why ?? ended }
+      const isReady = isUp && unready === undefined && isProven
+      return { id, phase, isUp, isReady, starts, reason: failure?.message ?? why ?? ended }
     })
   }
 
@@ -238,6 +249,8 @@ export class Supervisor {
     const incarnation = ++node.starts
     node.health = undefined
     node.web = undefined
+    node.unready = undefined
+    node.isProven = false
     node.why = undefined
     const ifCurrent = (run: () => void): void => {
       if (node.starts === incarnation) run()
@@ -253,12 +266,20 @@ export class Supervisor {
 
   #hear(node: Node, message: FromNode): void {
     if (message.kind === 'failed') return this.#take(node, message)
+    if (message.kind === 'not-ready') {
+      node.unready = message.reason
+      node.isProven = false
+      return
+    }
+    if (node.unready !== undefined) {
+      node.unready = undefined
+      return
+    }
     node.web = message.web
     this.#take(node, { kind: 'ready' })
     const bootMs = this.#parts.clock.monotonic() - node.state.startedMs
     const pid = node.process?.pid ?? 0
     this.#parts.publish('node.ready', { node: node.id, pid, bootMs })
-    this.#rollOn()
   }
 
   #read(node: Node, frame: NodeFrame): void {
@@ -272,6 +293,7 @@ export class Supervisor {
     }
     node.health = frame
     this.#take(node, { kind: 'report', code: frame.code, reason: frame.reason })
+    node.isProven = node.state.isReady && node.unready === undefined
     this.#rollOn()
   }
 

@@ -22,11 +22,14 @@ const description: SwarmDescription = {
   tasks: 1,
   units: [],
   web: undefined,
+  control: { host: '127.0.0.1', port: 0 },
+  directory: '',
   logLevel: 'silent',
   session: { heartbeatMs: 1, sessionTimeoutMs: 3 },
   swarm: {
     ...swarmDefaults,
     hooks: undefined,
+    port: undefined,
     restartDelayMs: 1,
     restartDelayMaxMs: 1,
     maxRestarts: 1_000

