@@ -7,6 +7,7 @@ import { microRows } from './micro.ts'
 import { type BenchOptions, benchOptions, type EmbeddedWorkload } from './options.ts'
 import { firstTimestamp } from './page-views.ts'
 import { type Figures, lastLine, type Row, rowText } from './report.ts'
+import { swarmRows } from './swarm.ts'
 import { type Bench, fill, run, type Variant } from './throughput.ts'
 
 interface Named {
@@ -85,6 +86,8 @@ async function rowsOf(options: BenchOptions): Promise<readonly Row[]> {
       return microRows(options)
     case 'each':
       return eachRows(options)
+    case 'swarm':
+      return swarmRows(options)
   }
 }
 

@@ -1,7 +1,17 @@
 // The command line of the bench.
 import { parseArgs } from 'node:util'
 
-const embedded = ['W1', 'W2', 'W6', 'loop-hold', 'rss', 'micro', 'restore', 'each'] as const
+const embedded = [
+  'W1',
+  'W2',
+  'W6',
+  'loop-hold',
+  'rss',
+  'micro',
+  'restore',
+  'each',
+  'swarm'
+] as const
 const kafka = ['W1', 'W2', 'W4', 'W6', 'fetch', 'all'] as const
 export type EmbeddedWorkload = (typeof embedded)[number]
 export type KafkaWorkload = (typeof kafka)[number]
@@ -51,6 +61,7 @@ export const usage = `npm run bench -- <workload> [options]
   micro      embedded: cost of an event, part by part
   restore    embedded: records a second from the changelog into an empty store
   each       embedded: a handler that waits, 64 events of a partition at a time against one
+  swarm      embedded: one, two and three nodes over work that takes the processor
 
   --broker embedded    the log (default), or kafka: a broker of its own, or TAILRACE_TEST_KAFKA
   --runs N             measured runs (default 3)

@@ -16,6 +16,8 @@ export interface Row {
   readonly broker: string
   readonly guarantee: string
   readonly runs: readonly Figures[]
+  /** What the last line begins with, where one figure is the point of it all. */
+  readonly first?: Readonly<Record<string, unknown>>
   /** The runs of each peer, on the same topics in the same minutes. */
   readonly peers?: Readonly<Record<string, readonly Figures[]>>
 }
@@ -35,10 +37,11 @@ export function spreads(runs: readonly Figures[]): Record<string, Spread> {
 }
 
 /** The form of the design, §13. */
-export function lastLine({ workload, broker, guarantee, runs, peers = {} }: Row): string {
+export function lastLine({ workload, broker, first, guarantee, runs, peers = {} }: Row): string {
   const ours = spreads(runs)
   const beside = Object.entries(peers).map(([name, theirs]) => [name, spreads(theirs)] as const)
   return JSON.stringify({
+    ...first,
     workload,
     broker,
     guarantee,

@@ -1,0 +1,36 @@
+// The app that the bench runs as a swarm: each event takes the processor for as long, and is counted.
+import { createApp } from 'tailrace'
+import { z } from 'zod'
+
+export const appName = 'computing'
+export const inputTopic = 'jobs'
+/** So that one, two and three nodes have as many each. */
+export const partitions = 12
+
+/** Turns of the loop that an event takes: given, so that every node does the same work. */
+const turns = Number(process.env['BENCH_TURNS'] ?? 0)
+
+export const app = createApp({ id: appName, web: false })
+export const jobs = app.topic(inputTopic, { key: z.string(), value: z.int(), partitions })
+export const done = app.table('done', {
+  key: z.string(),
+  value: z.int(),
+  initial: () => 0,
+  // Jobs are spread over the partitions in turn, whatever their key.
+  scope: 'partition'
+})
+
+/** Work that nothing can leave out. */
+export function compute(count: number, seed: number): number {
+  let sum = seed
+  for (let turn = 0; turn < count; turn++) sum = (Math.imul(sum, 31) + turn) | 0
+  return sum
+}
+
+app.agent('compute', { source: jobs, tables: { done } }, async (events, { done }) => {
+  for await (const { key, value } of events) {
+    const isOdd = compute(turns, value) & 1
+    // Counted whatever comes out, so that all of it has to be worked out.
+    done.update(key, (count) => count + (isOdd | 1))
+  }
+})
