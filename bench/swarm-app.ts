@@ -1,4 +1,4 @@
-// The app that the bench runs as a swarm: each event takes the processor for as long, and is counted.
+// The app that the bench runs as a swarm: an event takes the processor for as long, and is counted.
 import { createApp } from 'tailrace'
 import { z } from 'zod'
 

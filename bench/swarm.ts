@@ -1,5 +1,5 @@
-// A swarm over work that takes the processor: what more nodes bring, what a start and the death of a
-// node cost, and what they have of memory.
+// A swarm over work that takes the processor: what more nodes bring, what a start and the death of
+// a node cost, and what they have of memory.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createApp } from 'tailrace'

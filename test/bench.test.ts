@@ -91,6 +91,15 @@ test('each prints how many times one at a time it is', { timeout }, async ({ sig
   assertFigures(last, ['eventsPerSecond', 'eventsPerSecondOneAtATime', 'timesOneAtATime'])
 })
 
+test('swarm prints what more nodes bring', { timeout }, async ({ signal }) => {
+  const last = lastLineOf(await bench(['swarm', '--runs', '1', '--events', '300'], signal))
+  const speedup = last['speedup'] as Readonly<Record<string, number>>
+  assert.deepEqual(Object.keys(speedup), ['2', '3'])
+  assert.deepEqual({ ...last, ours: {} }, { speedup, ...expected('swarm', guarantee) })
+  const figures = ['speedup_2', 'readyMs_3', 'takeoverMs_2', 'eachTimesOneAtATime']
+  assertFigures(last, process.platform === 'linux' ? [...figures, 'pssMb_2'] : figures)
+})
+
 test('an unknown workload is told what there is', { timeout }, async ({ signal }) => {
   const { code, errors } = await bench(['W9'], signal)
   assert.equal(code, 1)
