@@ -59,7 +59,9 @@ class RealNode implements NodeProcess {
     this.#health?.setEncoding('utf8').on('data', (text: string) => lines.push(text))
     // It ends in the middle of a word: that it is gone is told by its exit.
     this.#health?.on('error', () => undefined)
-    this.#child.on('message', (message: FromNode) => this.#hasExited || to.onMessage(message))
+    this.#child.on('message', (message: unknown) => {
+      if (!this.#hasExited && isOurs(message)) to.onMessage(message)
+    })
     this.#child.on('error', ({ message }) => {
       // It could not be started at all; otherwise its exit is still to come.
       if (this.#child.pid !== undefined) return
@@ -123,13 +125,22 @@ async function closed(what: ChildProcess | Socket | undefined, event: string): P
   if (!isClosed) await once(what, event)
 }
 
-// The fd is the program's too: what is no frame is none of ours.
+// Channel and pipe are the program's too: what is none of ours is left alone.
+function isOurs(message: unknown): message is FromNode {
+  const kind = kindOf(message)
+  return kind === 'ready' || kind === 'failed'
+}
+
 function parsed(line: string): NodeFrame | undefined {
   try {
     const value: unknown = JSON.parse(line)
-    const isFrame = typeof value === 'object' && value !== null && 'kind' in value
-    return isFrame ? (value as NodeFrame) : undefined
+    const kind = kindOf(value)
+    return kind === 'health' || kind === 'dump' ? (value as NodeFrame) : undefined
   } catch {
     return undefined
   }
+}
+
+function kindOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined
 }

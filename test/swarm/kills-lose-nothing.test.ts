@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { tryKill } from '../process/gone.ts'
 import { scene } from '../process/run.ts'
 
-const kills = 6
+const kills = 4
+/** Each of them is waited for, and on Kafka that takes a session. */
+const limitMs = 240_000
 
 scene('exactly-once across kills of nodes', async (one) => {
   const swarm = one.worker({
@@ -19,7 +21,7 @@ scene('exactly-once across kills of nodes', async (one) => {
     })
   await swarm.until(() => started().length >= 2 || swarm.hasEnded, 'two nodes')
   let isOver = false
-  const load = one.sendUntil(() => isOver, { slice: 50, everyMs: 5 })
+  const load = one.sendUntil(() => isOver, { slice: 20, everyMs: 10, limitMs })
   for (let kill = 0; kill < kills; kill++) {
     await one.progress(300)
     const before = started()

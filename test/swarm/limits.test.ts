@@ -32,7 +32,7 @@ swarmScene('2: one event for too long, beside a quick agent', async (scene) => {
   isOver = true
   await quick
   assert.match(String(reason), /agent "work" works on "jobs" partition 0 offset 0 for/)
-  assert.match(swarm.text, /"oldest":\{"topic":"jobs","partition":0,"offset":0,"agent":"work"/)
+  await swarm.process.line(/"oldest":\{"topic":"jobs","partition":0,"offset":0,"agent":"work"/)
   // Its own shutdownTimeout is the swarm's: either of the two ends it.
   await swarm.event('node.exited', { pid })
   await swarm.event('begins', { id: 7 }, 2)
