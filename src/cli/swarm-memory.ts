@@ -54,8 +54,8 @@ function textOf(rows: readonly Row[]): string {
   const { pssBytes, rssBytes, sharedBytes, swapBytes } = total
   const percent = Math.round((100 * sharedBytes) / pssBytes)
   const lines = [
-    `It takes ${text(pssBytes)} (PSS), of which ${text(sharedBytes)} (${percent} %) are pages that ` +
-      `are shared; RSS counts those in each process and comes to ${text(rssBytes)}.`
+    `It takes ${text(pssBytes)} (PSS), of which ${text(sharedBytes)} (${percent} %) are pages ` +
+      `that are shared; RSS counts those in each process and comes to ${text(rssBytes)}.`
   ]
   if (swapBytes > 0) lines.push(`Another ${text(swapBytes)} are on the disk (swap).`)
   return [table, '', ...lines].join('\n')

@@ -9,7 +9,7 @@ export interface ControlPlace {
   readonly port: number
 }
 
-/** Where nobody says it: the port before that of node 0, and any that is free where that has none. */
+/** Where nobody says it: the port before that of node 0, or any where that has none. */
 export function controlPlaceOf(
   { host, port }: SwarmChoice,
   web: Required<WebOptions> | undefined

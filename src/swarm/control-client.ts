@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { messageOf, TailraceError } from '../core/errors.ts'
 import type { ControlPlace } from '../host/control-place.ts'
 import { findControlFiles, type FoundRecord } from './control-file.ts'
-import type { ControlStatus } from './control-routes.ts'
+import type { ControlStatus } from './control-page.ts'
 
 export interface ControlTarget {
   /** Of the command line or the environment; undefined looks into the data directory. */

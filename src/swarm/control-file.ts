@@ -32,7 +32,7 @@ export async function removeControlFile(directory: string, pid: number): Promise
   if ((await readRecord(file))?.pid === pid) await rm(file, { force: true })
 }
 
-/** What lies in this data directory, or one below it: an app that names none has one by its name. */
+/** What lies in this data directory, or one below it: the default has one by each app's name. */
 export async function findControlFiles(datadir: string): Promise<FoundRecord[]> {
   const entries = await readdir(datadir, { withFileTypes: true }).catch(() => [])
   const below = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)

@@ -14,14 +14,14 @@ export interface ControlRequest {
 }
 
 /** Answered to everybody: a probe comes from outside, and learns nothing else. */
-export const probePaths: readonly string[] = ['/live', '/ready']
+const probePaths: readonly string[] = ['/live', '/ready']
 
 /** Why it is refused, as a sentence. */
 export function refusalOf(request: ControlRequest): string | undefined {
   const { fetchSite, host = '', isLocal, method, origin, path } = request
   if (isReading(method) && probePaths.includes(path)) return undefined
   if (!isLocal) {
-    return `only programs of this machine are answered here; others may ask ${probePaths.join(', ')}`
+    return `only programs of this machine are answered; others may ask ${probePaths.join(', ')}`
   }
   if (!isOurName(host)) {
     return (

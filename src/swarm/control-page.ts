@@ -1,7 +1,12 @@
 // A swarm as one plain page: a table of its nodes, and nothing that runs in a browser.
 import { formatDuration } from '../core/duration.ts'
-import type { ControlStatus } from './control-routes.ts'
-import type { NodeStatus } from './supervisor.ts'
+import type { NodeStatus, SwarmStatus } from './supervisor.ts'
+
+/** As `/status` says it. */
+export interface ControlStatus extends SwarmStatus {
+  /** Of the supervisor. */
+  readonly rssBytes: number
+}
 
 const heads = [
   'node',

@@ -1,7 +1,7 @@
 // What a supervisor answers at its control port: one function from a request to an answer.
 import { formatDuration } from '../core/duration.ts'
 import { type ControlRequest, isReading, refusalOf } from './control-guard.ts'
-import { controlPage } from './control-page.ts'
+import { type ControlStatus, controlPage } from './control-page.ts'
 import type { NodeStatus, Supervisor, SwarmStatus } from './supervisor.ts'
 
 /** What is controlled. */
@@ -19,12 +19,6 @@ export interface ControlAnswer {
   /** An object is sent as JSON, a text as a page. */
   readonly body: object | string
   readonly headers?: Readonly<Record<string, string>>
-}
-
-/** As `/status` says it. */
-export interface ControlStatus extends SwarmStatus {
-  /** Of the supervisor. */
-  readonly rssBytes: number
 }
 
 /** Told by a program, and as a refusal by a sentence. */

@@ -1,5 +1,5 @@
-// What processes have of memory, by what the kernel counts. RSS counts a shared page in each of them
-// and so too often; PSS gives each its part of it, and can be added up; USS is what ends with it.
+// What processes have of memory, by what the kernel counts. RSS counts a shared page in each of
+// them; PSS gives each its part of it, and can be added up; USS is what goes when it ends.
 import { readFile } from 'node:fs/promises'
 
 /** Of one process, in bytes. */
@@ -38,7 +38,7 @@ export function parseSmapsRollup(text: string): ProcessMemory | undefined {
   }
 }
 
-/** Undefined where there is no such process, it is somebody else's, or the system has no such file. */
+/** Undefined where there is no such process of ours, or the system does not say it. */
 export async function memoryOf(pid: number): Promise<ProcessMemory | undefined> {
   try {
     return parseSmapsRollup(await readFile(`/proc/${pid}/smaps_rollup`, 'utf8'))

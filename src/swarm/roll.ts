@@ -1,5 +1,5 @@
-// A rolling restart: one node after the other, each when the one before it is ready again. `Roll` is
-// pure: it looks at the nodes, and says what is next.
+// A rolling restart: one node after the other, each when the one before it is ready again. `Roll`
+// is pure: it looks at the nodes, and says what is next.
 import type { Log } from '../runtime/log.ts'
 import type { NodePhase } from './node-state.ts'
 

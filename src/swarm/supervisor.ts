@@ -310,7 +310,8 @@ export class Supervisor {
     node.lastExit = { ...end, reason }
     publish('node.exited', { node: id, pid, ...end, uptimeMs })
     const isExpected = (this.#state === 'stopping' || state.isAsked) && end.code === 0
-    const text = `node ${id} (pid ${pid}) ended with ${endText(end)} after ${formatDuration(uptimeMs)}`
+    const lasted = formatDuration(uptimeMs)
+    const text = `node ${id} (pid ${pid}) ended with ${endText(end)} after ${lasted}`
     const fields = { node: id, nodePid: pid, ...end, uptimeMs, ...(reason && { reason }) }
     if (isExpected) log.info(fields, text)
     else log.warn(fields, text)

@@ -1,5 +1,5 @@
-// The visits app as a swarm runs it, and as a test holds or breaks it by files beside its log: `HOLD`
-// keeps the first visit open, `BREAK` ends each process that imports this.
+// The visits app as a swarm runs it, and as a test holds or breaks it by files beside its log:
+// `HOLD` keeps the first visit open, `BREAK` ends each process that imports this.
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from 'tailrace'

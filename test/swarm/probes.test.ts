@@ -59,8 +59,8 @@ embeddedScene('live, and not ready, while it drains', async (one) => {
   await one.finish()
 })
 
-// It looks every second: so short a limit says of a supervisor in order what a long one would of one
-// that hangs.
+// It looks every second: of a supervisor in order so short a limit says what a long one would say
+// of one that hangs.
 embeddedScene('not live when its last look is older than the limit', async (one) => {
   const env = { TAILRACE_SWARM_CONTROL_TIMEOUT: '10ms' }
   const swarm = await ControlledSwarm.ready(one, { nodes: 1, env })

@@ -1,5 +1,5 @@
-// A static node that is restarted is back before anybody misses it: the group does not rebalance, and
-// the other node keeps its tasks and its generation.
+// A static node that is restarted is back before anybody misses it: the group does not rebalance,
+// and the other node keeps its tasks and its generation.
 import assert from 'node:assert/strict'
 import { scene } from '../process/run.ts'
 import { ControlledSwarm } from './controlled.ts'

@@ -1,4 +1,4 @@
-// A node that does not come back stops the roll: the others are as they were, and it is tried again.
+// A node that does not come back stops the roll: the others stay as they were, and it is tried on.
 import assert from 'node:assert/strict'
 import { rm, writeFile } from 'node:fs/promises'
 import { embeddedScene } from '../process/run.ts'
