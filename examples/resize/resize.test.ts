@@ -8,6 +8,19 @@ import { emptyFolder, Program } from '../program.ts'
 
 const main = 'npx tailrace -A examples/resize/main.ts'
 const made = /^(\S+) to (\d+) pixels: \d+ bytes$/
+
+/** Of the pictures that the program makes itself. */
+const jobs: readonly string[] = [1, 2, 3].flatMap((number) =>
+  Array.from({ length: 8 }, (_, size) => `pictures/${number}.jpg ${(size + 1) * 100}`)
+)
+
+function doneBy(program: Program): string[] {
+  return program.lines.flatMap((line) => {
+    const [, picture, width] = made.exec(line) ?? []
+    return picture === undefined ? [] : [`${picture} ${width}`]
+  })
+}
+
 const title = 'every picture is made small, and what is no picture is put aside'
 
 onEachLog(title, { timeout: 180_000 }, async (t, environment) => {
@@ -26,16 +39,8 @@ onEachLog(title, { timeout: 180_000 }, async (t, environment) => {
     const sent = begin(`send resize-jobs ${JSON.stringify({ picture, width })}`)
     assert.deepEqual(await sent.exited, { code: 0, signal: null }, sent.lines.join('\n'))
   }
-  const jobs = [1, 2, 3].flatMap((number) =>
-    Array.from({ length: 8 }, (_, size) => `pictures/${number}.jpg ${(size + 1) * 100}`)
-  )
-  const done = (): string[] =>
-    worker.lines.flatMap((line) => {
-      const [, picture, width] = made.exec(line) ?? []
-      return picture === undefined ? [] : [`${picture} ${width}`]
-    })
-  await worker.until(() => done().length >= jobs.length + 1, 'every picture')
-  assert.deepEqual(done().toSorted(), [...jobs, 'own.png 30'].toSorted())
+  await worker.until(() => doneBy(worker).length >= jobs.length + 1, 'every picture')
+  assert.deepEqual(doneBy(worker).toSorted(), [...jobs, 'own.png 30'].toSorted())
   const counters = async (): Promise<Record<string, number>> => {
     const status = (await (await fetch(`${url}/status`)).json()) as {
       readonly counters: Record<string, number>
@@ -45,4 +50,12 @@ onEachLog(title, { timeout: 180_000 }, async (t, environment) => {
   while ((await counters())['deadLettered'] !== 1) await new Promise((go) => setTimeout(go, 20))
   assert.equal((await counters())['retries'], 2)
   assert.deepEqual(await worker.end('SIGTERM'), { code: 0, signal: null })
+})
+
+onEachLog('two processes share the pictures', { timeout: 180_000 }, async (t, environment) => {
+  const folder = await emptyFolder(t)
+  const swarm = new Program(t, { command: `${main} swarm --nodes 2`, folder, environment })
+  await swarm.until(() => doneBy(swarm).length >= jobs.length, 'every picture')
+  assert.deepEqual(doneBy(swarm).toSorted(), jobs.toSorted())
+  assert.deepEqual(await swarm.end('SIGTERM'), { code: 0, signal: null })
 })
