@@ -111,7 +111,10 @@ its internal topics.
 
 The times must fit each other: \`commitInterval\` < \`commitTimeout\` ≤ \`shutdownTimeout\`,
 \`drainTimeout\` ≤ \`shutdownTimeout\`, \`drainTimeout\` < \`stallTimeout\`. On Kafka also
-\`heartbeat\` < \`sessionTimeout\`. Only what somebody wrote can contradict; a default gives way.
+\`heartbeat\` < \`sessionTimeout\`. In a swarm twice \`healthInterval\` ≤ \`healthTimeout\`,
+\`restartDelay\` ≤ \`restartDelayMax\`, \`shutdownTimeout\` ≤ \`swarm.shutdownTimeout\`, and where
+members are static \`restartDelay\` and \`bootTimeout\` together ≤ \`sessionTimeout\`. Only what
+somebody wrote can contradict; a default gives way.
 
 The brokers abort a transaction that is open for longer than all of these one after the other:
 \`commitInterval\`, \`stallTimeout\`, twice \`commitTimeout\` (a commit may have to wait for a
