@@ -71,8 +71,12 @@ async function runUnder(supervisor: Supervisor, signals: Signals): Promise<ExitC
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
   for (const stream of [process.stdout, process.stderr]) {
-    // Lines are lost, and what runs goes on: the nodes have outputs of their own.
-    stream.on('error', () => supervisor.stop({ reason: 'its output cannot be written' }))
+    // A stop writes lines too: each of them is lost in the same way, and must not be a reason again.
+    stream.on('error', () => {
+      const { state } = supervisor.status()
+      if (state === 'stopping' || state === 'stopped') return
+      supervisor.stop({ reason: 'its output cannot be written' })
+    })
   }
   if (signals.stopped.aborted) return exitCodes.stopped
   signals.handTo(supervisor)
