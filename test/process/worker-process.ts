@@ -128,6 +128,11 @@ export class WorkerProcess {
     this.#child.stdout?.destroy()
   }
 
+  /** The same for standard error. */
+  closeErrors(): void {
+    this.#child.stderr?.destroy()
+  }
+
   async stop(): Promise<void> {
     this.signal('SIGTERM')
     await this.ends({ code: 0 })
