@@ -20,9 +20,11 @@ const description: SwarmDescription = {
   tasks: 4,
   units: [],
   web: undefined,
+  control: { host: '127.0.0.1', port: 0 },
+  directory: '',
   logLevel: 'silent',
   session: { heartbeatMs: 200, sessionTimeoutMs: 3_000 },
-  swarm: { ...swarmDefaults, hooks: undefined },
+  swarm: { ...swarmDefaults, port: undefined, hooks: undefined },
   warnings: []
 }
 
