@@ -112,6 +112,8 @@ function addSwarm(program: Command): void {
     await ended(code)
   })
   described.action(async (_options: unknown, command: Command) => {
+    // Nobody reads what it says any more.
+    process.once('disconnect', () => process.exit(exitCodes.orphaned))
     const { describe } = await import('./describe.ts')
     await describe(await contextOf(command))
   })

@@ -138,6 +138,10 @@ export const catalogue = {
     meaning: 'A node of the swarm ends again and again, or cannot start at all.',
     fix: 'See the reason in the message, and what the node printed; then start the swarm again.'
   },
+  TAILRACE_SWARM_NOT_DESCRIBED: {
+    meaning: 'The app could not be imported to see what it declares, so no node was started.',
+    fix: 'Import it by itself (`node app.ts`): it must neither exit nor wait for ever.'
+  },
   TAILRACE_SWARM_NOT_FOUND: {
     meaning: 'No swarm answers where its control port was looked for.',
     fix: 'Name its port with --control-port, or its data directory with --datadir.'

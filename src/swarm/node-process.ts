@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { messageOf } from '../core/errors.ts'
 import type { FromNode, ToNode } from '../host/node-messages.ts'
 import { healthFd, nodeEnvironment } from '../host/node-place.ts'
 import { dumpRequest, Lines, type NodeFrame } from '../runtime/health-frames.ts'
@@ -36,7 +37,32 @@ export function startNode(
   place: NodePlace,
   listener: NodeListener
 ): NodeProcess {
-  return new RealNode(command, place, listener)
+  try {
+    return new RealNode(command, place, listener)
+  } catch (error) {
+    // No memory for it, or arguments that are too long: it may be there the next time.
+    return new UnstartedNode(error, listener)
+  }
+}
+
+/** A process that could not be made. */
+class UnstartedNode implements NodeProcess {
+  readonly pid = 0
+
+  constructor(error: unknown, to: NodeListener) {
+    setImmediate(() => {
+      to.onMessage({ kind: 'failed', code: undefined, message: messageOf(error) })
+      to.onExit(null, null)
+    })
+  }
+
+  tell(): boolean {
+    return false
+  }
+
+  signal(): void {}
+
+  requestDump(): void {}
 }
 
 class RealNode implements NodeProcess {
@@ -54,7 +80,9 @@ class RealNode implements NodeProcess {
       windowsHide: true
     })
     // A duplex, because both sides speak: the types know only the common case.
-    this.#health = this.#child.stdio[healthFd] as Socket | undefined
+    const pipes: ChildProcess['stdio'] | undefined = this.#child.stdio
+    // Without descriptors for them there are none, and its error is still to come.
+    this.#health = pipes?.[healthFd] as Socket | undefined
     const lines = new Lines((line) => this.#frame(line, to))
     this.#health?.setEncoding('utf8').on('data', (text: string) => lines.push(text))
     // It ends in the middle of a word: that it is gone is told by its exit.
@@ -128,7 +156,13 @@ async function closed(what: ChildProcess | Socket | undefined, event: string): P
 // Channel and pipe are the program's too: what is none of ours is left alone.
 function isOurs(message: unknown): message is FromNode {
   const kind = kindOf(message)
-  return kind === 'ready' || kind === 'failed'
+  return typeof kind === 'string' && Object.hasOwn(heard, kind)
+}
+
+const heard: Readonly<Record<FromNode['kind'], true>> = {
+  ready: true,
+  'not-ready': true,
+  failed: true
 }
 
 function parsed(line: string): NodeFrame | undefined {
