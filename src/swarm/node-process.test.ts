@@ -38,7 +38,7 @@ test('every word of a node is heard, and none of what the app says to its parent
   assert.deepEqual(messages, JSON.parse(JSON.stringify(said)))
 })
 
-test('a process that cannot be made is one that failed, and not an error of the supervisor', async () => {
+test('a process that cannot be made has failed, and the supervisor has not', async () => {
   // More than any system takes.
   const { code, messages } = await heardOf(['--eval', 'x'.repeat(64_000_000)])
   assert.equal(code, null)
