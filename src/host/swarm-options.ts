@@ -37,7 +37,11 @@ export interface SwarmOptions {
   readonly restartDelayMax?: Duration
   /** A node that had to be started again more often than this ends the swarm. @default 10 */
   readonly maxRestarts?: number
-  /** Within which they count. @default 10m */
+  /**
+   * Within which they count; those since it was ready for `restartDelayMax` always do.
+   *
+   * @default 10m
+   */
   readonly restartWindow?: Duration
   /** From the start of a node's process to its first report. @default 60s */
   readonly bootTimeout?: Duration
@@ -155,7 +159,11 @@ export const swarmOptions: readonly OptionSpec[] = [
     default: String(swarmDefaults.maxRestarts),
     doc: 'A node that had to be started again more often than this ends the swarm.'
   },
-  time('restartWindow', swarmDefaults.restartWindowMs, 'Within which they count.'),
+  time(
+    'restartWindow',
+    swarmDefaults.restartWindowMs,
+    'Within which they count; those since it was ready for `restartDelayMax` always do.'
+  ),
   time(
     'bootTimeout',
     swarmDefaults.bootTimeoutMs,

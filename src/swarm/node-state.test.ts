@@ -187,6 +187,36 @@ test('restarts that are older than the window do not count', () => {
   }
 })
 
+test('a slow crash loop is given up too, though its ends never fall into the window', () => {
+  const life = new Life()
+  for (let round = 0; round < times.maxRestarts; round++) {
+    life.take(tick)
+    life.now += times.bootTimeoutMs
+    assert.deepEqual(life.kinds(tick), ['terminate'])
+    life.now += delayOf(life.take(killed))
+  }
+  assert.ok(life.node.restarts < times.maxRestarts, 'the window alone would try for ever')
+  life.take(tick)
+  const [action] = life.take(killed)
+  assert.ok(action?.kind === 'give-up', JSON.stringify(action))
+  assert.match(action.reason, /again after 10 restarts in a row, never ready for 1m/)
+  assert.equal(life.node.phase, 'ended')
+})
+
+test('ends before it was ready for restartDelayMax do not count as in a row with later ones', () => {
+  const life = new Life({ maxRestarts: 2, restartWindowMs: 60_000 })
+  for (let round = 0; round < 5; round++) {
+    life.running()
+    life.now += 60_000
+    life.take(well)
+    assert.equal(delayOf(life.take(crash)), 5_000)
+    life.now += 5_000
+    life.take(tick)
+    assert.equal(delayOf(life.take(crash)), 10_000)
+    life.now += 10_000
+  }
+})
+
 test('no restart at all where maxRestarts is 0', () => {
   assert.deepEqual(new Life({ maxRestarts: 0 }).running().kinds(crash), ['give-up'])
 })

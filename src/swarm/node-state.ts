@@ -252,12 +252,16 @@ export class NodeState {
     const isStable = this.#readyMs !== undefined && nowMs - this.#readyMs >= restartDelayMaxMs
     if (isStable) this.#crashes = 0
     this.#restarts = this.#restarts.filter((at) => at > nowMs - restartWindowMs)
-    if (this.#restarts.length >= maxRestarts) {
+    // One that takes long to end never has so many within the window, and would go on for ever.
+    const isFast = this.#restarts.length >= maxRestarts
+    if (isFast || this.#crashes >= maxRestarts) {
       this.#phase = 'ended'
-      const times = this.#restarts.length
-      const within = formatDuration(restartWindowMs)
+      const times = isFast ? this.#restarts.length : this.#crashes
+      const within = isFast
+        ? `within ${formatDuration(restartWindowMs)}`
+        : `in a row, never ready for ${formatDuration(restartDelayMaxMs)}`
       const reason =
-        `it ended again after ${times} ${times === 1 ? 'restart' : 'restarts'} within ${within}` +
+        `it ended again after ${times} ${times === 1 ? 'restart' : 'restarts'} ${within}` +
         (this.#failure === undefined ? '' : `: ${this.#failure.message}`)
       return [{ kind: 'give-up', reason, isUsage: false }]
     }
