@@ -319,3 +319,22 @@ test('asked for while it waits, it does not wait longer', () => {
   assert.deepEqual(life.take({ kind: 'restart', reason: 'now' }), [])
   assert.deepEqual(life.kinds(tick), ['start'])
 })
+
+test('time in which the supervisor slept counts for no report, boot or stop; a start waits less', () => {
+  const slept: NodeInput = { kind: 'slept', ms: 600_000 }
+  const sleeps = (life: Life): Life => {
+    life.now += 600_000
+    assert.deepEqual(life.take(slept), [])
+    return life
+  }
+  const running = new Life().running()
+  running.now += 10_000
+  assert.equal(sleeps(running).due(50_000)[0]?.kind, 'terminate')
+  assert.equal(sleeps(running).due(60_000)[0]?.kind, 'kill')
+  const booting = new Life({ bootTimeoutMs: 7_000 })
+  booting.take(tick)
+  assert.equal(sleeps(booting).due(7_000)[0]?.kind, 'terminate')
+  const waiting = new Life().running()
+  waiting.take(crash)
+  assert.deepEqual(sleeps(waiting).kinds(tick), ['start'])
+})

@@ -29,6 +29,8 @@ export type NodeInput =
   /** Nobody looks after it any more: a node that ends stays away. */
   | { readonly kind: 'quiet' }
   | { readonly kind: 'stop'; readonly isCold: boolean; readonly reason: string }
+  /** The supervisor itself did not run for so long: what was said meanwhile it could not hear. */
+  | { readonly kind: 'slept'; readonly ms: number }
   /** Somebody wants it stopped and started again, at once. */
   | { readonly kind: 'restart'; readonly reason: string }
 
@@ -161,6 +163,8 @@ export class NodeState {
         return this.#leaveAlone()
       case 'stop':
         return this.#stop(input, nowMs)
+      case 'slept':
+        return this.#forgive(input.ms)
       case 'restart':
         return this.#restart(input.reason, nowMs)
     }
@@ -270,6 +274,13 @@ export class NodeState {
     this.#crashes++
     this.#dueMs = nowMs + delayMs
     return [{ kind: 'restart-in', delayMs }]
+  }
+
+  // What paused the supervisor may have paused the node as well: it gets all of its time.
+  #forgive(ms: number): readonly NodeAction[] {
+    this.#reportedMs += ms
+    if (this.#phase !== 'waiting') this.#dueMs += ms
+    return []
   }
 
   #isHopeless(code: number | null): boolean {

@@ -39,6 +39,19 @@ const wellFrame: HealthFrame = {
   stack: []
 }
 
+/** Its process can be paused: what was due then runs late, as after SIGSTOP and SIGCONT. */
+class PausedClock extends VirtualClock {
+  #pausedMs = 0
+
+  override monotonic(): number {
+    return super.monotonic() + this.#pausedMs
+  }
+
+  pause(ms: number): void {
+    this.#pausedMs += ms
+  }
+}
+
 /** A node as the supervisor has it, and what it was told. */
 class FakeNode implements NodeProcess {
   readonly told: ToNode[] = []
@@ -80,7 +93,7 @@ class FakeNode implements NodeProcess {
 }
 
 class World {
-  readonly clock = new VirtualClock()
+  readonly clock = new PausedClock()
   readonly started: FakeNode[] = []
   readonly events: { readonly name: string; readonly message: unknown }[] = []
   readonly supervisor: Supervisor
@@ -212,6 +225,29 @@ test('a silent node is told, killed, and replaced by the same id', async () => {
   await world.clock.advance(5_000)
   assert.equal(world.started.length, 3)
   assert.equal(world.started[2]?.id, 1)
+})
+
+test('a pause of the supervisor makes no node silent, and one that is silent still is', async () => {
+  const world = new World().running()
+  await world.clock.advance(10_500)
+  world.clock.pause(600_000)
+  // What one wrote meanwhile is read before the look that is late.
+  world.node(0).listener.onFrame(wellFrame)
+  await world.clock.advance(48_000)
+  assert.equal(world.count('node.stopping'), 0)
+  await world.clock.advance(2_500)
+  assert.deepEqual(world.node(0).told, [])
+  assert.equal(world.node(1).told.at(-1)?.kind, 'stop')
+})
+
+test('a pause of the supervisor while its nodes stop kills none of them', async () => {
+  const world = new World().running()
+  world.supervisor.stop({ reason: 'SIGTERM' })
+  world.clock.pause(600_000)
+  await world.clock.advance(60_000)
+  assert.equal(world.count('node.terminating'), 0)
+  await world.clock.advance(16_000)
+  assert.equal(world.count('node.terminating'), 2)
 })
 
 test('nothing that an earlier process says is taken for the one of now', async () => {

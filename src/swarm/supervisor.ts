@@ -75,6 +75,8 @@ interface Node {
 
 /** Between two looks at all nodes, whatever happens. */
 const controlMs = 1_000
+/** So late a look is only when the supervisor itself was stopped, or blocked by a hook. */
+const sleptMsMin = 2 * controlMs
 
 export class Supervisor {
   readonly #parts: SupervisorParts
@@ -84,6 +86,8 @@ export class Supervisor {
   #state: SwarmStatus['state'] = 'running'
   #code: ExitCode = exitCodes.stopped
   #controlledMs: number
+  /** When it is to look again. */
+  #plannedMs: number
   #cancel: Cancel = () => undefined
 
   constructor(parts: SupervisorParts) {
@@ -91,6 +95,7 @@ export class Supervisor {
     const { clock, description } = parts
     const now = clock.monotonic()
     this.#controlledMs = now
+    this.#plannedMs = now
     this.#rolls = new Rolls(parts.log)
     this.#nodes = Array.from({ length: description.nodes }, (_, id) => ({
       id,
@@ -202,7 +207,9 @@ export class Supervisor {
       return this.#ended.resolve(this.#code)
     }
     const due = Math.min(...this.#nodes.map(({ state }) => state.dueMs))
-    const waitMs = Math.min(controlMs, Math.max(0, due - clock.monotonic()))
+    const now = clock.monotonic()
+    const waitMs = Math.min(controlMs, Math.max(0, due - now))
+    this.#plannedMs = now + waitMs
     this.#cancel = clock.schedule(waitMs, () => this.#control())
   }
 
@@ -223,7 +230,15 @@ export class Supervisor {
   }
 
   #take(node: Node, input: NodeInput): void {
-    const actions = node.state.take(input, this.#parts.clock.monotonic())
+    const now = this.#parts.clock.monotonic()
+    // Before anything else is taken, so that only what came before the pause is moved by it.
+    const lateMs = Math.round(now - this.#plannedMs)
+    if (lateMs > sleptMsMin) {
+      this.#plannedMs = now
+      this.#parts.log.warn({}, `the supervisor did not run for ${formatDuration(lateMs)}`)
+      for (const { state } of this.#nodes) state.take({ kind: 'slept', ms: lateMs }, now)
+    }
+    const actions = node.state.take(input, now)
     for (const action of actions) this.#do(node, action)
   }
 
