@@ -287,6 +287,21 @@ test('a second stop, which is cold, is told too and waits less; a second warm on
   )
 })
 
+test('the reason of a kill names the time that it had', () => {
+  const kill = (within: string): readonly NodeAction[] => [
+    { kind: 'kill', reason: `it has not stopped within ${within}` }
+  ]
+  const ill = new Life().running()
+  ill.take({ kind: 'report', code: 2 })
+  assert.deepEqual(ill.due(60_000), kill('1m'))
+  const stopped = new Life().running()
+  stopped.take(stop)
+  assert.deepEqual(stopped.due(75_000), kill('1m 15s'))
+  const cold = new Life().running()
+  cold.take({ ...stop, isCold: true })
+  assert.deepEqual(cold.due(10_000), kill('10s'))
+})
+
 test('a stop while it is stopped for its health starts nothing again', () => {
   const life = new Life().running()
   life.take({ kind: 'report', code: 1 })

@@ -83,6 +83,8 @@ export class NodeState {
   #phase: NodePhase = 'waiting'
   /** When the phase has lasted too long, or may end. */
   #dueMs: number
+  /** How long it may take to stop, this time. */
+  #stopMs = 0
   #startedMs = 0
   #readyMs: number | undefined
   #reportedMs = 0
@@ -172,7 +174,7 @@ export class NodeState {
 
   #tick(nowMs: number): readonly NodeAction[] {
     if (nowMs < this.dueMs) return []
-    const { bootTimeoutMs, healthTimeoutMs, shutdownTimeoutMs } = this.#times
+    const { bootTimeoutMs, healthTimeoutMs } = this.#times
     switch (this.#phase) {
       case 'waiting':
         return this.#start(nowMs)
@@ -189,7 +191,7 @@ export class NodeState {
       case 'stopping':
         this.#phase = 'killed'
         return [
-          { kind: 'kill', reason: `it has not stopped within ${formatDuration(shutdownTimeoutMs)}` }
+          { kind: 'kill', reason: `it has not stopped within ${formatDuration(this.#stopMs)}` }
         ]
       case 'killed':
       case 'ended':
@@ -228,8 +230,8 @@ export class NodeState {
     const { graceMs = 0, isCold = false, reason, status } = why
     this.#phase = 'stopping'
     const { shutdownTimeoutMs } = this.#times
-    const waitMs = isCold ? Math.min(coldStopMsMax, shutdownTimeoutMs) : shutdownTimeoutMs + graceMs
-    this.#dueMs = nowMs + waitMs
+    this.#stopMs = isCold ? Math.min(coldStopMsMax, shutdownTimeoutMs) : shutdownTimeoutMs + graceMs
+    this.#dueMs = nowMs + this.#stopMs
     return [{ kind: 'terminate', status, reason, isCold }]
   }
 
