@@ -58,7 +58,7 @@ export type NodePhase =
   | 'ended'
 
 /** A node gets all of its own `shutdownTimeout` before the swarm kills it in a stop of all. */
-const stopGraceMs = 15_000
+export const stopGraceMs = 15_000
 /** A cold stop has nothing to wait for. */
 const coldStopMsMax = 10_000
 const silent = -1

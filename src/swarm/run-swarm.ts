@@ -2,11 +2,11 @@
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { errorText } from '../host/error-text.ts'
 import { type ExitCode, exitCodes } from '../host/exit-codes.ts'
 import { SignalEcho } from '../host/signal-echo.ts'
 import type { SwarmDescription } from '../host/swarm-description.ts'
 import { realClock } from '../runtime/real-clock.ts'
+import { Breakdown } from './breakdown.ts'
 import { openControl } from './control.ts'
 import { describeApp } from './describe-app.ts'
 import { startNode } from './node-process.ts'
@@ -54,20 +54,21 @@ export async function runSwarm(command: SwarmCommand): Promise<number> {
   say(swarmReport({ ...description, control: control.place }, { isJson, pid }))
   for (const warning of description.warnings) log.warn({}, warning)
   try {
-    return await runUnder(supervisor, signals)
+    return await runUnder(supervisor, description, signals)
   } finally {
     await control.close()
   }
 }
 
-async function runUnder(supervisor: Supervisor, signals: Signals): Promise<ExitCode> {
-  const { promise: broken, resolve: breakOff } = Promise.withResolvers<ExitCode>()
-  // Nothing of a supervisor that is broken itself may be left: nobody would look after it.
-  const crash = (error: unknown): void => {
-    process.stderr.write(`${errorText(error)}\n`)
-    supervisor.killAll()
-    breakOff(exitCodes.crashed)
-  }
+async function runUnder(
+  supervisor: Supervisor,
+  { swarm }: SwarmDescription,
+  signals: Signals
+): Promise<ExitCode> {
+  const { shutdownTimeoutMs } = swarm
+  const write = (text: string): void => void process.stderr.write(text)
+  const breakdown = new Breakdown({ supervisor, clock: realClock, shutdownTimeoutMs, write })
+  const crash = (error: unknown): void => breakdown.take(error)
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
   for (const stream of [process.stdout, process.stderr]) {
@@ -80,7 +81,7 @@ async function runUnder(supervisor: Supervisor, signals: Signals): Promise<ExitC
   }
   if (signals.stopped.aborted) return exitCodes.stopped
   signals.handTo(supervisor)
-  return Promise.race([supervisor.run(), broken])
+  return breakdown.over(supervisor.run())
 }
 
 /** Signals from the first moment on: what comes before there are nodes ends the start. */
