@@ -62,6 +62,10 @@ export const catalogue = {
     meaning: 'A duration is negative, not finite or of an unknown unit.',
     fix: "Use milliseconds or a text such as '250ms', '10s', '5m', '1h', '7d'."
   },
+  TAILRACE_CONFIG_HOOKS: {
+    meaning: 'The module of `swarm.hooks` was not found, or threw while it was imported.',
+    fix: 'Name a file seen from the working directory, or its whole path; the cause says the rest.'
+  },
   TAILRACE_CONFIG_INVALID: {
     meaning: 'Options are wrong; each problem is listed with its path.',
     fix: 'Mend each listed option; nothing was started.'

@@ -49,7 +49,12 @@ export interface SwarmOptions {
   readonly shutdownTimeout?: Duration
   /** Fixes partitions to nodes; nobody takes over those of a node that is down. @default none */
   readonly assign?: FixedPartitions
-  /** A module that the supervisor imports, to subscribe to its events. @default none */
+  /**
+   * A module that the supervisor imports, to subscribe to its events; seen from the working
+   * directory.
+   *
+   * @default none
+   */
   readonly hooks?: string
   /**
    * Port of the supervisor: its status, probes and commands; 0 takes any that is free.
@@ -190,7 +195,7 @@ export const swarmOptions: readonly OptionSpec[] = [
     path: 'swarm.hooks',
     kind: { type: 'text' },
     default: 'none',
-    doc: 'A module that the supervisor imports, to subscribe to its events.'
+    doc: 'Module that the supervisor imports, to see its events; relative to the working directory.'
   },
   {
     path: 'swarm.port',

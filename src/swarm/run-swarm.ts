@@ -1,7 +1,6 @@
 // `tailrace swarm` as a whole process: describes, starts, and hands signals on until all is over.
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { join } from 'node:path'
 import { type ExitCode, exitCodes } from '../host/exit-codes.ts'
 import { SignalEcho } from '../host/signal-echo.ts'
 import type { SwarmDescription } from '../host/swarm-description.ts'
@@ -9,6 +8,7 @@ import { realClock } from '../runtime/real-clock.ts'
 import { Breakdown } from './breakdown.ts'
 import { openControl } from './control.ts'
 import { describeApp } from './describe-app.ts'
+import { importHooks } from './import-hooks.ts'
 import { startNode } from './node-process.ts'
 import { Supervisor } from './supervisor.ts'
 import { publish } from './swarm-events.ts'
@@ -36,7 +36,8 @@ export async function runSwarm(command: SwarmCommand): Promise<number> {
   const { description } = described
   if (description === undefined) return described.code
   process.title = `tailrace ${description.app} swarm`
-  await importHooks(description)
+  const { hooks } = description.swarm
+  if (hooks !== undefined) await importHooks(hooks)
   const { isJson } = command
   const fields = { pid: process.pid, app: description.app }
   const log = createSwarmLog({ level: description.logLevel, isJson, fields })
@@ -142,10 +143,6 @@ function environmentOf(own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     own['NODE_COMPILE_CACHE'] !== undefined || own['NODE_DISABLE_COMPILE_CACHE'] !== undefined
   if (isChosen) return own
   return { ...own, NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') }
-}
-
-async function importHooks({ swarm }: SwarmDescription): Promise<void> {
-  if (swarm.hooks !== undefined) await import(pathToFileURL(resolve(swarm.hooks)).href)
 }
 
 function say(text: string): void {

@@ -54,6 +54,11 @@ const mistakes: readonly Mistake[] = [
     name: 'a module that throws',
     module: '../process/throwing-module.ts',
     said: /TAILRACE_CONFIG_APP_THREW[^]*the module of the app throws/
+  },
+  {
+    name: 'hooks that are not there',
+    env: { TAILRACE_SWARM_HOOKS: './no-hooks.js' },
+    said: /TAILRACE_CONFIG_HOOKS: swarm\.hooks is "\.\/no-hooks\.js", and \/.*\/no-hooks\.js cannot be/
   }
 ]
 
