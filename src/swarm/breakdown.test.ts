@@ -47,7 +47,7 @@ test('a first error is told and stops warm, with code 1; nothing is killed', asy
   assert.equal(world.clock.pending, 0)
 })
 
-test('a hook that throws on and on is told each time, and makes the stop neither cold nor a kill', async () => {
+test('a hook that throws on and on is told each time, and the stop stays warm', async () => {
   const world = new World()
   for (let times = 0; times < 50; times++) {
     world.breakdown.take(new Error('the hook failed'))
@@ -67,7 +67,7 @@ test('an error in a stop leaves it as it is', async () => {
   assert.equal(world.code, exitCodes.crashed)
 })
 
-test('a supervisor that cannot stop leaves no node: at once, or when its time is over', async () => {
+test('a supervisor that cannot stop leaves no node, at once or when time is over', async () => {
   const broken = new World()
   broken.stops = () => assert.fail('it cannot stop')
   broken.breakdown.take(new Error('the supervisor failed'))

@@ -19,7 +19,7 @@ async function refused(hooks: string): Promise<TailraceError> {
   return error
 }
 
-test('a module that is not there: the option, the whole path, and what it is relative to', async () => {
+test('a module that is not there: the option, and where it was looked for', async () => {
   const { hint, message } = await refused('./no-hooks.js')
   assert.ok(
     message.includes(`swarm.hooks is "./no-hooks.js", and ${join(directory, 'no-hooks.js')}`)

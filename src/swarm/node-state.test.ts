@@ -203,7 +203,7 @@ test('a slow crash loop is given up too, though its ends never fall into the win
   assert.equal(life.node.phase, 'ended')
 })
 
-test('ends before it was ready for restartDelayMax do not count as in a row with later ones', () => {
+test('ends in a row count from when it was ready for restartDelayMax', () => {
   const life = new Life({ maxRestarts: 2, restartWindowMs: 60_000 })
   for (let round = 0; round < 5; round++) {
     life.running()
@@ -335,7 +335,7 @@ test('asked for while it waits, it does not wait longer', () => {
   assert.deepEqual(life.kinds(tick), ['start'])
 })
 
-test('time in which the supervisor slept counts for no report, boot or stop; a start waits less', () => {
+test('time in which the supervisor slept counts for no report, boot or stop', () => {
   const slept: NodeInput = { kind: 'slept', ms: 600_000 }
   const sleeps = (life: Life): Life => {
     life.now += 600_000

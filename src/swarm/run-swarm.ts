@@ -73,7 +73,7 @@ async function runUnder(
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
   for (const stream of [process.stdout, process.stderr]) {
-    // A stop writes lines too: each of them is lost in the same way, and must not be a reason again.
+    // A stop writes lines too: each is lost in the same way, and must not be a reason again.
     stream.on('error', () => {
       const { state } = supervisor.status()
       if (state === 'stopping' || state === 'stopped') return

@@ -227,7 +227,7 @@ test('a silent node is told, killed, and replaced by the same id', async () => {
   assert.equal(world.started[2]?.id, 1)
 })
 
-test('a pause of the supervisor makes no node silent, and one that is silent still is', async () => {
+test('a pause of the supervisor makes no node silent, unless it stays so', async () => {
   const world = new World().running()
   await world.clock.advance(10_500)
   world.clock.pause(600_000)
