@@ -150,6 +150,10 @@ export const catalogue = {
     meaning: 'No swarm answers where its control port was looked for.',
     fix: 'Name its port with --control-port, or its data directory with --datadir.'
   },
+  TAILRACE_SWARM_OUTPUT_LOST: {
+    meaning: 'What reads the output of a node is gone; it is that of all, and the swarm stops.',
+    fix: 'Start the swarm again with an output that stays, as a file or a service has it.'
+  },
   TAILRACE_SWARM_PORT: {
     meaning: 'The control port of a swarm cannot be listened at.',
     fix: 'Name another with --control-port; 0 takes any that is free.'

@@ -1,5 +1,5 @@
 // A worker as a whole process: its title, its report, its signals, and the code it exits with.
-import { hasCode, messageOf } from '../core/errors.ts'
+import { hasCode, messageOf, TailraceError } from '../core/errors.ts'
 import type { Topology } from '../core/topology.ts'
 import { pause } from '../port/clock.ts'
 import type { NodePlace } from '../runtime/node-place.ts'
@@ -212,7 +212,14 @@ class ProcessRun {
   #onOutputLost(error: Error): void {
     if (this.#isStopping) return
     this.#isStopping = true
-    this.#print(new Error('what reads the output of this worker is gone', { cause: error }))
+    const text = 'what reads the output of this worker is gone'
+    const isNode = this.#runner.node !== undefined
+    const options = { cause: error }
+    this.#fail(
+      isNode
+        ? new TailraceError('TAILRACE_SWARM_OUTPUT_LOST', text, options)
+        : new Error(text, options)
+    )
     this.#stopCold('its output cannot be written', exitCodes.crashed)
   }
 

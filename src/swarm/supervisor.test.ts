@@ -197,6 +197,22 @@ for (const [name, code, signal] of endings) {
   })
 }
 
+test('a node that has lost its output ends the swarm, and is not started again', async () => {
+  const world = new World().running()
+  const code = 'TAILRACE_SWARM_OUTPUT_LOST'
+  for (const id of [0, 1]) {
+    world.node(id).listener.onMessage({ kind: 'failed', code, message: 'gone' })
+  }
+  const reason = 'node 0: gone'
+  assert.deepEqual(world.node(1).told, [{ kind: 'stop', isCold: false, reason }])
+  assert.equal(world.count('stopping'), 1, 'the second one is no second stop')
+  world.node(0).exits(1)
+  world.node(1).exits(0)
+  await world.clock.advance(0)
+  assert.equal(world.code, 1)
+  assert.equal(world.started.length, 2)
+})
+
 test('a stop in which a node crashes has code 1', async () => {
   const world = new World().running()
   world.supervisor.stop({ reason: 'SIGTERM' })

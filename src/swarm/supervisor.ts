@@ -280,7 +280,7 @@ export class Supervisor {
   }
 
   #hear(node: Node, message: FromNode): void {
-    if (message.kind === 'failed') return this.#take(node, message)
+    if (message.kind === 'failed') return this.#failed(node, message)
     if (message.kind === 'not-ready') {
       node.unready = message.reason
       node.isProven = false
@@ -295,6 +295,15 @@ export class Supervisor {
     const bootMs = this.#parts.clock.monotonic() - node.state.startedMs
     const pid = node.process?.pid ?? 0
     this.#parts.publish('node.ready', { node: node.id, pid, bootMs })
+  }
+
+  // Its output is that of all: another start would only lose it again.
+  #failed(node: Node, message: Extract<FromNode, { readonly kind: 'failed' }>): void {
+    this.#take(node, message)
+    if (message.code !== 'TAILRACE_SWARM_OUTPUT_LOST') return
+    if (this.#state === 'stopping' || this.#state === 'stopped') return
+    this.#code = exitCodes.crashed
+    this.stop({ reason: `node ${node.id}: ${message.message}` })
   }
 
   #read(node: Node, frame: NodeFrame): void {
