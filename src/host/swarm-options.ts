@@ -17,7 +17,7 @@ export interface SwarmLimits {
   readonly membership?: Duration
   /** The node's loop was blocked for longer. @default 5m */
   readonly loop?: Duration
-  /** Share of the largest heap that is in use, in percent. @default 95 */
+  /** Share of the room for old objects that they take, in percent. @default 95 */
   readonly heap?: number
   /** A table that is being restored has not come further for so long. @default 10m */
   readonly restore?: Duration
@@ -230,7 +230,7 @@ export const swarmOptions: readonly OptionSpec[] = [
     path: 'swarm.limits.heap',
     kind: { type: 'count', min: 1, max: 100 },
     default: String(limits.heapPercent),
-    doc: 'Health 6: share of the largest heap that is in use, in percent.'
+    doc: 'Health 6: share of the room for old objects that they take, in percent.'
   },
   time('limits.restore', limits.restoreMs, 'Health 7: so long a restore has not come further.')
 ]

@@ -1,5 +1,4 @@
 // Control plane. One worker: what it is made of, the order in which that starts, and its reverse.
-import { getHeapStatistics } from 'node:v8'
 import type { TableDeclaration, TopicDeclaration } from '../core/declarations.ts'
 import type {
   Answer,
@@ -16,6 +15,7 @@ import { failpoint } from '../port/failpoint.ts'
 import type { OwnedTask } from '../port/coordinator.ts'
 import { Background } from './background.ts'
 import { BrokerWatch } from './broker-watch.ts'
+import { heapPercent } from './heap-share.ts'
 import { newCounters } from './monitor.ts'
 import { PlainSender } from './plain-sender.ts'
 import type { Queries } from './queries.ts'
@@ -168,7 +168,6 @@ export class WorkerRuntime implements Engine {
   // What the supervisor of a swarm judges by.
   #tellPulse({ pulse, tasks }: Running): void {
     const restoring = tasks.tasks.filter((task) => task.state === 'restoring')
-    const { heap_size_limit, used_heap_size } = getHeapStatistics()
     pulse.tell({
       isPolling: this.#state === 'running' && !this.#isQuiet,
       restoring: restoring.length,
@@ -176,7 +175,7 @@ export class WorkerRuntime implements Engine {
         (sum, { progress }) => sum + (progress?.records ?? 0),
         this.#counters.restoredRecords
       ),
-      heapPercent: (used_heap_size / heap_size_limit) * 100
+      heapPercent: heapPercent()
     })
   }
 
