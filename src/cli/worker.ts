@@ -9,8 +9,8 @@ export { leave } from './leave.ts'
 export async function work(given: Given): Promise<void> {
   const place = takeNodePlace(process.env)
   // Before the app is imported, which may take long, or for ever.
-  if (place !== undefined) endWithSupervisor(place)
+  const watch = place === undefined ? undefined : endWithSupervisor(place)
   const { app, isJson } = await openContext(given)
   if (place !== undefined) app.runner.useNode(place)
-  await app.runner.work({ isJson })
+  await app.runner.work({ isJson, onKeeper: () => watch?.end() })
 }

@@ -2,6 +2,7 @@
 import type { NodePlace } from '../runtime/node-place.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { FromNode, ToNode } from './node-messages.ts'
+import { OrphanWatch } from './orphan-watch.ts'
 
 /** Set by the supervisor alone: not an option, so nobody is told of it. */
 export const nodeEnvironment = 'TAILRACE_NODE_PLACE'
@@ -23,12 +24,14 @@ export function takeNodePlace(environment: NodeJS.ProcessEnv): NodePlace | undef
 
 /**
  * Ends this process as soon as its supervisor is gone. From the first moment on: the app is still
- * to be imported, and nothing of it is to run that nobody looks after.
+ * to be imported, and nothing of it is to run that nobody looks after. What it answers does the
+ * same where the loop is blocked, until there is a keeper.
  */
-export function endWithSupervisor({ supervisorPid }: NodePlace): void {
+export function endWithSupervisor({ supervisorPid }: NodePlace): OrphanWatch {
   const end = (): never => process.exit(exitCodes.orphaned)
   process.on('disconnect', end)
   if (process.ppid !== supervisorPid || !process.connected) end()
+  return new OrphanWatch(supervisorPid)
 }
 
 /** Tells the supervisor; where it cannot be told it is gone, and that is seen elsewhere. */

@@ -35,6 +35,8 @@ export interface Runnable {
 export interface ProcessOptions {
   /** The report and the log as JSON lines. */
   readonly isJson: boolean
+  /** Called once the worker has a keeper, and has started. */
+  readonly onKeeper?: () => void
 }
 
 /** A cold stop that hangs does not keep the process: it has nothing to lose. */
@@ -56,6 +58,7 @@ export async function runProcess(runner: Runnable, options: ProcessOptions): Pro
 class ProcessRun {
   readonly #runner: Runnable
   readonly #isJson: boolean
+  readonly #onKeeper: () => void
   readonly #exit: (code: ExitCode) => void
   readonly #exited: Promise<ExitCode>
   readonly #echo = new SignalEcho()
@@ -66,9 +69,10 @@ class ProcessRun {
   #isStopping = false
   #isQuiet = false
 
-  constructor(runner: Runnable, { isJson }: ProcessOptions) {
+  constructor(runner: Runnable, { isJson, onKeeper = () => undefined }: ProcessOptions) {
     this.#runner = runner
     this.#isJson = isJson
+    this.#onKeeper = onKeeper
     const { promise, resolve } = Promise.withResolvers<ExitCode>()
     this.#exited = promise
     this.#exit = resolve
@@ -95,6 +99,7 @@ class ProcessRun {
     if (this.#isStopping) return
     const progress = setInterval(() => this.#tellProgress(worker), progressMs)
     await worker.start().finally(() => clearInterval(progress))
+    this.#onKeeper()
     void worker.ended.then((error) => this.#onEnded(error))
     const { node } = this.#runner
     const report = await this.#report(worker, { options, topology, node })

@@ -16,7 +16,7 @@ import { armFailpoints } from './failpoints.ts'
 import { LazySender, type OpenedLog } from './lazy-sender.ts'
 import { createLog, type LogLevel } from './log.ts'
 import type { AppOptions, ResolvedOptions, RunOptions } from './options.ts'
-import { runProcess } from './process.ts'
+import { type ProcessOptions, runProcess } from './process.ts'
 import { resolveOptions } from './resolve-options.ts'
 import { runnerProtocol } from './runner-protocol.ts'
 import { stopAtSignals } from './signals.ts'
@@ -136,7 +136,7 @@ export class AppRunner {
   }
 
   /** As `main`, for the command line. */
-  work(options: { readonly isJson: boolean }): Promise<never> {
+  work(options: ProcessOptions): Promise<never> {
     return runProcess(this, options)
   }
 

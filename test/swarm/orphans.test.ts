@@ -16,6 +16,13 @@ swarmScene('kill -9 of the supervisor: every node ends, blocked ones too', async
   assert.ok(performance.now() - since < boundMs + slackMs)
 })
 
+swarmScene('a node whose app blocks on import ends as well', async (scene) => {
+  const swarm = scene.swarm({ nodes: 1, module: 'blocks-on-import.ts' })
+  await swarm.event('blocks')
+  await swarm.process.kill()
+  await swarm.leavesNothing()
+})
+
 swarmScene('a new swarm takes over the places at once', async (scene) => {
   const first = await scene.swarm({ nodes: 2 }).ready(2)
   await scene.send({ does: 'compute', ms: 600_000 })
