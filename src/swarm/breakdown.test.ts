@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { type ExitCode, exitCodes } from '../host/exit-codes.ts'
 import { VirtualClock } from '../transport/memory/virtual-clock.ts'
 import { Breakdown } from './breakdown.ts'
-import type { SwarmStatus } from './supervisor.ts'
+import type { SwarmStatus } from './swarm-status.ts'
 
 class World {
   readonly clock = new VirtualClock()

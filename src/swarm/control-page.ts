@@ -1,6 +1,6 @@
 // A swarm as one plain page: a table of its nodes, and nothing that runs in a browser.
 import { formatDuration } from '../core/duration.ts'
-import type { NodeStatus, SwarmStatus } from './supervisor.ts'
+import type { NodeStatus, SwarmStatus } from './swarm-status.ts'
 
 /** As `/status` says it. */
 export interface ControlStatus extends SwarmStatus {

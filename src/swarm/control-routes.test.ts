@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ControlRequest } from './control-guard.ts'
 import { answerControl, type Controlled } from './control-routes.ts'
-import type { NodeStatus, SwarmStatus } from './supervisor.ts'
+import type { NodeStatus, SwarmStatus } from './swarm-status.ts'
 
 const node: NodeStatus = {
   id: 0,

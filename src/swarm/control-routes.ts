@@ -2,7 +2,8 @@
 import { formatDuration } from '../core/duration.ts'
 import { type ControlRequest, isReading, refusalOf } from './control-guard.ts'
 import { type ControlStatus, controlPage } from './control-page.ts'
-import type { NodeStatus, Supervisor, SwarmStatus } from './supervisor.ts'
+import type { Supervisor } from './supervisor.ts'
+import type { NodeStatus, SwarmStatus } from './swarm-status.ts'
 
 /** What is controlled. */
 export type Controlled = Pick<Supervisor, 'dump' | 'quiet' | 'restart' | 'roll' | 'status' | 'stop'>

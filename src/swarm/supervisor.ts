@@ -9,9 +9,10 @@ import type { HealthFrame, NodeFrame } from '../runtime/health-frames.ts'
 import type { Log } from '../runtime/log.ts'
 import type { NodePlace } from '../runtime/node-place.ts'
 import type { NodeListener, NodeProcess } from './node-process.ts'
-import { type NodeAction, type NodeInput, type NodePhase, NodeState } from './node-state.ts'
-import { type RolledNode, Rolls, type RollStatus } from './roll.ts'
+import { type NodeAction, type NodeInput, NodeState } from './node-state.ts'
+import { type RolledNode, Rolls } from './roll.ts'
 import type { Publish } from './swarm-events.ts'
+import type { NodeStatus, SwarmStatus } from './swarm-status.ts'
 
 export interface SupervisorParts {
   readonly description: SwarmDescription
@@ -21,41 +22,6 @@ export interface SupervisorParts {
   /** Starts the process of a node. */
   readonly start: (place: NodePlace, listener: NodeListener) => NodeProcess
   readonly pid: number
-}
-
-/** A node as the supervisor shows it. */
-export interface NodeStatus {
-  readonly id: number
-  /** Undefined while it has no process. */
-  readonly pid: number | undefined
-  readonly phase: NodePhase
-  readonly isReady: boolean
-  /** What it waits for, though it was ready before. */
-  readonly unready: string | undefined
-  readonly uptimeMs: number | undefined
-  /** Starts after the first, within the window. */
-  readonly restarts: number
-  readonly web: string | undefined
-  /** What its keeper said last. */
-  readonly health: HealthFrame | undefined
-  readonly lastExit:
-    | {
-        readonly code: number | null
-        readonly signal: NodeJS.Signals | null
-        readonly reason: string | undefined
-      }
-    | undefined
-}
-
-export interface SwarmStatus {
-  readonly app: string
-  readonly pid: number
-  readonly state: 'running' | 'quiet' | 'stopping' | 'stopped'
-  /** How long ago it looked at its nodes. */
-  readonly controlledMs: number
-  /** The rolling restart of now, or the last one. */
-  readonly roll: RollStatus | undefined
-  readonly nodes: readonly NodeStatus[]
 }
 
 interface Node {
