@@ -85,22 +85,22 @@ class OutputRun {
   }
 
   send(record: UnsentRecord): void {
-    const event = this.#scope.require('sent to', this.#topic.name)
-    sendWithin(this.#topic, record, { scope: this.#scope, context: this.#context, event })
+    sendWithin(this.#topic, record, this.#scope, this.#context)
   }
 }
 
-/** Puts a record into the journal of the open event. */
+/**
+ * Puts a record into the journal of the open event.
+ *
+ * @throws TAILRACE_AGENT_NO_EVENT when none is open, or the call was given up
+ */
 export function sendWithin(
   topic: TopicDeclaration,
   record: UnsentRecord,
-  place: {
-    readonly scope: Scope
-    readonly context: PartsContext
-    readonly event: { readonly timestamp: number }
-  }
+  scope: Scope,
+  context: PartsContext
 ): void {
-  const { context, event, scope } = place
+  const event = scope.require('sent to', topic.name)
   const settings: OutgoingContext = {
     limits: context.limits,
     partitionsOf: context.partitionsOf,

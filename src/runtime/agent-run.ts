@@ -59,13 +59,15 @@ function deliverFrom(run: AgentRunParts, what: Delivery, from: number): Promise<
     if (sink === undefined) continue
     if (sink.kind === 'topic') {
       const { event, reply, scope } = what
-      const record = { key: event.key, value: reply }
-      sendWithin(sink.topic, record, { scope, context: run.context, event })
+      sendWithin(sink.topic, { key: event.key, value: reply }, scope, run.context)
       continue
     }
     const result = sink.run(what.reply, what.event)
     if (isThenable(result)) {
-      return Promise.resolve(result).then(() => deliverFrom(run, what, index + 1))
+      // The call may have been given up meanwhile: the sinks behind belong to its next try.
+      return Promise.resolve(result).then(() =>
+        what.scope.isDead ? undefined : deliverFrom(run, what, index + 1)
+      )
     }
   }
   return undefined

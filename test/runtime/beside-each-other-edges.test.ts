@@ -1,0 +1,52 @@
+// `each` with a concurrency where its parts meet: calls that were given up, places that are given
+// on, buffers that are used again.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type App, createApp, retry, skip } from 'tailrace'
+import { startTestWorker, TestLog } from 'tailrace/testing'
+import { z } from 'zod'
+
+const newApp = (): App => createApp({ id: 'app', broker: 'memory:' })
+
+for (const concurrency of [1, 2]) {
+  test(`a sink that settles after its call timed out sends nothing: ${concurrency}`, async () => {
+    const log = new TestLog()
+    const app = newApp()
+    const jobs = app.topic('jobs', { key: z.string(), value: z.number(), partitions: 1 })
+    const done = app.topic('done', { key: z.string(), value: z.string(), partitions: 1 })
+    const seen: unknown[] = []
+    const first = Promise.withResolvers<void>()
+    const agent = app.each(
+      'work',
+      {
+        source: jobs,
+        concurrency,
+        timeout: 1_000,
+        onError: ({ attempts }) =>
+          attempts === 1 ? retry({ times: 1, backoff: 1_000, max: 1_000 }) : skip
+      },
+      async ({ value }) => `answer ${value}`
+    )
+    let calls = 0
+    agent.sink(
+      () => (calls++ === 0 ? first.promise : undefined),
+      (_answer, { value }) => {
+        seen.push(value)
+      },
+      done
+    )
+    const worker = await startTestWorker(app, { log })
+    await log.send(jobs, { key: 'a', value: 0 })
+    await log.clock.advance(1_100)
+    first.resolve()
+    await log.clock.advance(50)
+    await log.send(jobs, { key: 'b', value: 1 })
+    await log.clock.advance(5_000)
+    assert.deepEqual(
+      log.read(done).map(({ value }) => value),
+      ['answer 0', 'answer 1']
+    )
+    assert.deepEqual(seen.toSorted(), [0, 1], 'nor does it call the sinks behind it')
+    await worker.stop()
+  })
+}
