@@ -79,13 +79,11 @@ export class Flight {
     this.#dropFrom(0, end)
   }
 
-  // From the last one on: a later record may have seen what an earlier one of its key wrote.
   #dropFrom(index: number, end: (record: InFlight) => void): void {
-    for (let at = this.#records.length - 1; at >= index; at--) {
-      const record = this.#records[at]
-      if (record === undefined || record.end === 'dropped') continue
-      record.end = 'dropped'
-      end(record)
-    }
+    const dropped = this.#records.slice(index).filter((record) => record.end !== 'dropped')
+    // All before any of them gives its place back: that is for one that goes on.
+    for (const record of dropped) record.end = 'dropped'
+    // From the last one on: a later record may have seen what an earlier one of its key wrote.
+    for (const record of dropped.toReversed()) end(record)
   }
 }

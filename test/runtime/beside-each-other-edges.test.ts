@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { type App, createApp, retry, skip } from 'tailrace'
 import { startTestWorker, TestLog } from 'tailrace/testing'
 import { z } from 'zod'
+import { committedOf, Hands, sendJobs } from './beside-each-other.ts'
 
 const newApp = (): App => createApp({ id: 'app', broker: 'memory:' })
 
@@ -50,3 +51,28 @@ for (const concurrency of [1, 2]) {
     await worker.stop()
   })
 }
+
+test('a place that a stop frees goes to an event that the stop still needs', async () => {
+  const log = new TestLog()
+  const waits = [0, 0, 50_000, 2_000, 3_000, 1_000]
+  const hands = new Hands({
+    concurrency: 2,
+    isHeld: (id, attempt) => id === 0 || id === 6 || (id === 5 && attempt === 2),
+    onError: ({ event }) => {
+      const wait = waits[Number(event?.value)] ?? 0
+      return retry({ times: 9, backoff: wait, max: wait })
+    },
+    failure: (id, attempt) => (id >= 2 && id <= 5 && attempt === 1 ? new Error('later') : undefined)
+  })
+  const worker = await hands.start(log, { settings: { shutdownTimeoutMs: 30_000 } })
+  await sendJobs(log, hands, ['a', 'a', 'b', 'c', 'd', 'e', 'f'])
+  await log.clock.advance(10_000)
+  // 5 and 6 take both places; behind them 1 waits for one, and tries of others that a stop drops.
+  hands.letGo(0)
+  await log.clock.advance(50)
+  const before = log.clock.monotonic()
+  const stopped = worker.runtime.stop({ reason: 'the test stops it' })
+  await log.clock.settle(stopped)
+  assert.ok(log.clock.monotonic() - before < 5_000)
+  assert.equal(committedOf(log), 2)
+})
