@@ -103,6 +103,13 @@ test('raw bytes are copied when read: the buffer they lie in is used again', () 
   assert.throws(() => raw.encode({} as never), /expected bytes or a string/)
 })
 
+test('raw bytes are copied when written: who sends them fills the same buffer again', () => {
+  const scratch = bytes('abc')
+  const written = raw.encode(scratch)
+  scratch.fill(0)
+  assert.equal(text(written), 'abc')
+})
+
 test('binary is base64 as RFC 4648 has it', () => {
   const vectors = ['', 'Zg==', 'Zm8=', 'Zm9v', 'Zm9vYg==', 'Zm9vYmE=', 'Zm9vYmFy']
   vectors.forEach((written, length) => {

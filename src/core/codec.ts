@@ -9,6 +9,7 @@ import type { RecordTexts } from './text-slice.ts'
 /**
  * Turns values into bytes and back. Both must be pure: the same value gives the same bytes.
  * `decode` may keep no reference to the bytes it was given: they are a view into a larger buffer.
+ * What `encode` returns is copied, so it may write into the same buffer again.
  * What either throws becomes the cause of TAILRACE_SCHEMA_ENCODE or TAILRACE_SCHEMA_DECODE.
  * `codecConformance` of `tailrace/testing/conformance` tries one out.
  *
@@ -118,6 +119,11 @@ export function reader(codec: Codec): ReadAt {
   }
 }
 
+/** True when what it returns is nobody else's: others may return what they were given. */
+export function writesAfresh(codec: Codec): boolean {
+  return ours.has(codec)
+}
+
 /** Writes a value as a codec does, into bytes that are being written. */
 export type WriteInto = (writer: ByteWriter, value: unknown) => void
 
@@ -195,8 +201,8 @@ const stringAsAny: Codec = string as Codec
 export const raw: Codec<Uint8Array> = {
   name: 'raw',
   encode(value: unknown) {
-    if (value instanceof Uint8Array) return value
-    if (typeof value === 'string') return Buffer.from(value)
+    // A copy: who sends it may fill the same buffer again long before it is in the log.
+    if (value instanceof Uint8Array || typeof value === 'string') return Buffer.from(value)
     throw new TypeError(`expected bytes or a string, got ${typeof value}`)
   },
   decode: (bytes) => (bytes.length === 0 ? emptyBytes : Uint8Array.from(bytes))

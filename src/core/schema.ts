@@ -1,7 +1,7 @@
 // Schemas: any Standard Schema describes a key or a value; a codec turns it into bytes and back.
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { ByteWriter } from './byte-writer.ts'
-import { type Codec, type ReadAt, reader, writerOf } from './codec.ts'
+import { type Codec, type ReadAt, reader, writerOf, writesAfresh } from './codec.ts'
 import { messageOf, TailraceError } from './errors.ts'
 
 /**
@@ -119,15 +119,16 @@ function pathOf(issue: StandardSchemaV1.Issue): string {
 }
 
 /**
- * Bytes of a key or value; null stays null, which is Kafka's tombstone.
+ * Bytes of a key or value, which may be kept; null stays null, which is Kafka's tombstone.
  *
  * @throws TAILRACE_SCHEMA_ENCODE
  */
 export function encode(slot: Slot, value: unknown, where: string): Uint8Array | null {
   if (value === null || value === undefined) return null
   try {
-    const bytes: unknown = slot.codec.encode(value)
-    if (bytes instanceof Uint8Array) return bytes
+    const { codec } = slot
+    const bytes: unknown = codec.encode(value)
+    if (bytes instanceof Uint8Array) return writesAfresh(codec) ? bytes : Buffer.from(bytes)
     throw new TypeError(`its encode answered with ${typeof bytes}, and not with bytes`)
   } catch (error) {
     return refuseValue(slot, where, error)

@@ -138,8 +138,6 @@ function timestampOf(record: UnsentRecord, otherwise: number): number {
 }
 
 function headersOf(headers: Readonly<Record<string, string | Uint8Array>>): RecordHeader[] {
-  return Object.entries(headers).map(([key, value]) => ({
-    key,
-    value: typeof value === 'string' ? Buffer.from(value) : value
-  }))
+  // Copied: who sends them may fill the same buffer again.
+  return Object.entries(headers).map(([key, value]) => ({ key, value: Buffer.from(value) }))
 }

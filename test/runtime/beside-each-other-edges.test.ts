@@ -2,7 +2,7 @@
 // on, buffers that are used again.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type App, createApp, retry, skip } from 'tailrace'
+import { type App, type Codec, createApp, raw, retry, skip } from 'tailrace'
 import { startTestWorker, TestLog } from 'tailrace/testing'
 import { z } from 'zod'
 import { committedOf, Hands, sendJobs } from './beside-each-other.ts'
@@ -76,3 +76,45 @@ test('a place that a stop frees goes to an event that the stop still needs', asy
   assert.ok(log.clock.monotonic() - before < 5_000)
   assert.equal(committedOf(log), 2)
 })
+
+const reused = Buffer.alloc(1)
+/** A codec that hands out the same bytes each time. */
+const thrifty: Codec<Uint8Array> = {
+  name: 'thrifty',
+  encode: (value) => {
+    reused.set(value)
+    return reused
+  },
+  decode: (bytes) => Uint8Array.from(bytes)
+}
+
+for (const codec of [raw, thrifty]) {
+  test(`an output that waits keeps its bytes when a handler reuses its own: ${codec.name}`, async () => {
+    const log = new TestLog()
+    const app = newApp()
+    const jobs = app.topic('jobs', { key: z.string(), value: z.number(), partitions: 1 })
+    const value = z.instanceof(Uint8Array)
+    const done = app.topic('done', { key: z.string(), value, codec, partitions: 1 })
+    const first = Promise.withResolvers<void>()
+    const scratch = Buffer.alloc(1)
+    app.each(
+      'work',
+      { source: jobs, outputs: { done }, concurrency: 4 },
+      async (event, { done }) => {
+        scratch.write(`${event.value}`)
+        done.send({ key: event.key, value: scratch, headers: { id: scratch } })
+        if (event.value === 0) await first.promise
+      }
+    )
+    const worker = await startTestWorker(app, { log })
+    for (let id = 0; id < 5; id++) await log.send(jobs, { key: `${id}`, value: id })
+    await log.clock.advance(50)
+    first.resolve()
+    await log.clock.advance(2_000)
+    const sent = log
+      .read(done)
+      .map(({ headers, value }) => `${Buffer.from(value)} ${headers['id']}`)
+    assert.deepEqual(sent, ['0 0', '1 1', '2 2', '3 3', '4 4'])
+    await worker.stop()
+  })
+}
