@@ -80,7 +80,7 @@ export class Gate {
   readonly #places: Place[] = []
   readonly #free: Place[] = []
   /** Records whose turn it is by order, and that found no place. */
-  #waiting: InFlight[] = []
+  readonly #waiting = new Set<InFlight>()
 
   constructor(parts: GateParts) {
     this.name = parts.name
@@ -133,9 +133,11 @@ export class Gate {
   enter(record: InFlight): Place | undefined {
     const place = this.#free.pop() ?? this.#another()
     if (place === undefined) {
-      this.#waiting.push(record)
+      this.#waiting.add(record)
       return undefined
     }
+    // It may have come without being told: then nobody else is to miss its turn for it.
+    this.#waiting.delete(record)
     place.record = record
     record.place = place
     return place
@@ -154,8 +156,11 @@ export class Gate {
     if (record !== undefined) record.place = undefined
     place.record = undefined
     this.#free.push(place)
-    this.#waiting = this.#waiting.filter(({ end }) => end === undefined)
-    return this.#waiting.shift()
+    for (const next of this.#waiting) {
+      this.#waiting.delete(next)
+      if (next.end === undefined) return next
+    }
+    return undefined
   }
 }
 

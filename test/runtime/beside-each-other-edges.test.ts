@@ -118,3 +118,37 @@ for (const codec of [raw, thrifty]) {
     await worker.stop()
   })
 }
+
+test('no place stays empty while an event waits for one', async () => {
+  const log = new TestLog()
+  const app = newApp()
+  const jobs = app.topic('jobs', { key: z.string(), value: z.number(), partitions: 1 })
+  const inFirst = new Map<number, () => void>()
+  const inSecond = new Map<number, () => void>()
+  const hold = (held: Map<number, () => void>, id: number): Promise<void> =>
+    new Promise((resolve) => held.set(id, resolve))
+  app.each('first', { source: jobs, concurrency: 8 }, ({ value }) => hold(inFirst, value))
+  app.each('second', { source: jobs, concurrency: 2 }, ({ value }) => hold(inSecond, value))
+  const worker = await startTestWorker(app, { log })
+  const send = async (ids: readonly number[]): Promise<void> => {
+    for (const id of ids) await log.send(jobs, { key: `${id}`, value: id })
+    await log.clock.advance(20)
+  }
+  const end = async (held: Map<number, () => void>, ...ids: readonly number[]): Promise<void> => {
+    for (const id of ids) {
+      held.get(id)?.()
+      held.delete(id)
+      await log.clock.advance(20)
+    }
+  }
+  await send([0, 1, 2, 3, 4, 5])
+  // 0 and 2 are in the second agent; 3, 1, 4 and 5 wait for it, in this order.
+  await end(inFirst, 0, 2, 3, 1, 4, 5)
+  // 0 is accepted: 1 is the first now, and asks again.
+  await end(inSecond, 0, 2, 3, 4)
+  await send([6, 7, 8])
+  await end(inFirst, 6, 7, 8)
+  await end(inSecond, 5)
+  assert.equal(inSecond.size, 2)
+  await worker.stop({ isCold: true })
+})
