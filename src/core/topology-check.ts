@@ -8,6 +8,7 @@ import {
 } from './declarations.ts'
 import { messageOf } from './errors.ts'
 import { isEqualData } from './freeze.ts'
+import { inletsOf } from './pipeline.ts'
 import type { Problem } from './problems.ts'
 import { changelogOf, type Topology } from './topology.ts'
 
@@ -18,6 +19,7 @@ export function topologyProblems(topology: Topology): readonly Problem[] {
     ...duplicateProblems(topology),
     ...declarations.agents.flatMap(partProblems),
     ...declarations.agents.flatMap(orderProblems),
+    ...declarations.agents.filter(isParallel).flatMap(laneProblems),
     ...writerProblems(topology),
     ...declarations.topics.flatMap(inboxProblems),
     ...coPartitionProblems(topology),
@@ -92,6 +94,27 @@ function orderProblems(agent: AgentDeclaration): Problem[] {
     })
   }
   return problems
+}
+
+// Events of one row must come one after the other, and the key as its source has it says which do.
+function laneProblems({ name, source, tables }: AgentDeclaration): Problem[] {
+  const topics = new Set(inletsOf(source).map(({ topic }) => topic))
+  return Object.values(tables).flatMap(({ key, name: table }): Problem[] => {
+    const others = [...topics].filter((topic) => topic.key.codec !== key.codec)
+    // A text is its own row, however it is written.
+    const isText = key.schema !== undefined && jsonTypeOf(key.schema) === 'string'
+    if (others.length === 0 || isText) return []
+    const list = others.map((topic) => `"${topic.name}" by "${topic.key.codec.name}"`).join(', ')
+    return [
+      {
+        path: `agent "${name}"`,
+        message:
+          `works on several events at once, and keys of table "${table}" are written by ` +
+          `"${key.codec.name}" but those of ${list}: events of one row could overwrite each other`,
+        fix: 'Give them one `keyCodec`, the same constant, or set `concurrency: 1`.'
+      }
+    ]
+  })
 }
 
 function writerProblems(topology: Topology): Problem[] {

@@ -2,7 +2,7 @@
 // and how much of a partition it takes in hand.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type App, createApp, hasCode, skip, tumbling } from 'tailrace'
+import { type App, type Codec, createApp, hasCode, json, skip, tumbling } from 'tailrace'
 import { startTestWorker, TestLog } from 'tailrace/testing'
 import { z } from 'zod'
 import { Hands, sendJobs, sentOn } from './beside-each-other.ts'
@@ -133,6 +133,36 @@ test('what cannot be kept is refused before a start, all at once', () => {
   assert.throws(
     () => newApp().each('now', { source, timeout: 0 }, () => undefined),
     /"timeout" of agent "now" must be at least 1 ms/
+  )
+})
+
+test('a table whose keys are written in another way than those of a source is refused', () => {
+  const place = z.object({ x: z.number(), y: z.number() })
+  const other: Codec = { ...json, name: 'other' }
+  const app = newApp()
+  const one = app.topic('one', { key: place, keyCodec: json, value: text })
+  const two = app.topic('two', { key: place, keyCodec: other, value: text })
+  const key = { key: place, keyCodec: json, value: text }
+  const [rows, seen, kept] = [
+    app.table('rows', key),
+    app.table('seen', key),
+    app.table('kept', key)
+  ]
+  const source = app.stream(one).merge(two)
+  app.each('mixed', { source, tables: { rows }, concurrency: 2 }, () => undefined)
+  app.each('serial', { source, tables: { seen } }, () => undefined)
+  app.each('fine', { source: one, tables: { kept }, concurrency: 2 }, () => undefined)
+  assert.throws(
+    () => app.runner.topology(),
+    (error) => {
+      assert.ok(hasCode(error, 'TAILRACE_TOPOLOGY_INVALID'), String(error))
+      assert.match(
+        error.message,
+        /agent "mixed": .* table "rows" .* "json" but .* "two" by "other"/
+      )
+      assert.doesNotMatch(error.message, /"fine"|"serial"|"one"/)
+      return true
+    }
   )
 })
 
