@@ -55,6 +55,8 @@ export class ChunkHolds {
   }
 }
 
+const noBytes: Buffer = Buffer.alloc(0)
+
 interface HeldParts {
   readonly cursor: BatchCursor
   readonly chunk: FetchedChunk
@@ -67,9 +69,9 @@ export class HeldRecord implements RecordPlace {
   readonly cursor: BatchCursor
   /** Of the chunk it is in. */
   readonly leaderEpoch: number | undefined
-  readonly #chunk: FetchedChunk
+  /** Until it is let go. */
+  #chunk: FetchedChunk | undefined
   readonly #holds: ChunkHolds
-  #isDone = false
 
   constructor({ partition, topic }: TopicPartition, { chunk, cursor, holds }: HeldParts) {
     this.topic = topic
@@ -93,11 +95,14 @@ export class HeldRecord implements RecordPlace {
     return undefined
   }
 
-  /** Nobody reads its bytes any more. */
+  /** Nobody reads its bytes any more; its offset and its time are still asked for. */
   letGo(): void {
-    if (this.#isDone) return
-    this.#isDone = true
-    this.#holds.letGo(this.#chunk)
+    const chunk = this.#chunk
+    if (chunk === undefined) return
+    // It may wait long for its turn, and must not keep memory that counts as free.
+    this.#chunk = undefined
+    this.cursor.bytes = noBytes
+    this.#holds.letGo(chunk)
   }
 }
 
