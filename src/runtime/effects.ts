@@ -2,6 +2,7 @@
 // that what a task has accepted is always what its records up to one point have done.
 import type { Entry, JournaledShard } from './entry.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
+import { rowBytes } from './row-size.ts'
 
 /** Rows that finished records of a task have written and that are not accepted yet. */
 export class Holds {
@@ -25,6 +26,7 @@ export class Holds {
 interface HeldWrite {
   readonly shard: JournaledShard
   readonly value: unknown
+  readonly bytes: number
 }
 
 /** Of one record. Rows stay pending meanwhile: the next event of its key sees what it wrote. */
@@ -32,7 +34,7 @@ export class Effects {
   readonly #holds: Holds
   readonly #writes = new Map<Entry, HeldWrite>()
   readonly #outputs: OutgoingRecord[] = []
-  /** Of its outputs. */
+  /** Of its outputs and rows. */
   bytes = 0
 
   constructor(holds: Holds) {
@@ -40,8 +42,12 @@ export class Effects {
   }
 
   write(shard: JournaledShard, entry: Entry): void {
-    if (!this.#writes.has(entry)) this.#holds.add(entry)
-    this.#writes.set(entry, { shard, value: entry.pending })
+    const earlier = this.#writes.get(entry)
+    if (earlier === undefined) this.#holds.add(entry)
+    const value = entry.pending
+    const bytes = rowBytes(value)
+    this.#writes.set(entry, { shard, value, bytes })
+    this.bytes += bytes - (earlier?.bytes ?? 0)
   }
 
   send(record: OutgoingRecord): void {

@@ -30,7 +30,7 @@ export interface ParallelRunParts {
 /** For each event that may be worked on at once, so many are opened ahead of the lowest of them. */
 const aheadPerPlace = 64
 const aheadMax = 4_096
-/** Outputs of records that are done before an earlier one; beyond it none is opened. */
+/** Outputs and rows of records that are done before an earlier one; beyond it none is opened. */
 const heldBytesMax = 4 * 1_048_576
 
 export class ParallelRun implements RunningTask {

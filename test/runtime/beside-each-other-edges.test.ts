@@ -152,3 +152,26 @@ test('no place stays empty while an event waits for one', async () => {
   assert.equal(inSecond.size, 2)
   await worker.stop({ isCold: true })
 })
+
+test('rows that wait for an earlier event count against what is held', async () => {
+  const log = new TestLog()
+  const app = newApp()
+  const jobs = app.topic('jobs', { key: z.string(), value: z.number(), partitions: 1 })
+  const rows = app.table('rows', { key: z.string(), value: z.string() })
+  const first = Promise.withResolvers<void>()
+  let calls = 0
+  app.each('work', { source: jobs, tables: { rows }, concurrency: 64 }, (event, { rows }) => {
+    calls++
+    if (event.value === 0) return first.promise
+    rows.set(event.key, 'x'.repeat(50_000))
+    return undefined
+  })
+  const worker = await startTestWorker(app, { log })
+  for (let id = 0; id < 200; id++) await log.send(jobs, { key: `${id}`, value: id })
+  await log.clock.advance(2_000)
+  assert.ok(calls > 10 && calls < 100, `${calls} calls`)
+  first.resolve()
+  await log.clock.advance(2_000)
+  assert.equal(calls, 200)
+  await worker.stop()
+})
