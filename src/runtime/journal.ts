@@ -77,6 +77,8 @@ export class Journal {
     }
     for (const output of this.#outputs) to.send(output)
     this.#writeCount = 0
+    // There are many places, each with a journal: none keeps rows of events that it is done with.
+    this.#writes.length = 0
     this.#outputs.length = 0
   }
 
@@ -84,6 +86,7 @@ export class Journal {
   drop(holds: Holds): void {
     const entries = this.#writes.slice(0, this.#writeCount).map(({ entry }) => entry)
     this.undo(start)
+    this.#writes.length = 0
     // What it had found there may have been accepted meanwhile.
     for (const entry of entries) if (!holds.has(entry)) entry.pending = untouched
   }
