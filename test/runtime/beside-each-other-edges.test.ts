@@ -47,7 +47,11 @@ for (const concurrency of [1, 2]) {
       log.read(done).map(({ value }) => value),
       ['answer 0', 'answer 1']
     )
-    assert.deepEqual(seen.toSorted(), [0, 1], 'nor does it call the sinks behind it')
+    assert.deepEqual(
+      [seen.length, new Set(seen)],
+      [2, new Set([0, 1])],
+      'nor does it call the sinks behind it'
+    )
     await worker.stop()
   })
 }
