@@ -93,7 +93,7 @@ const thrifty: Codec<Uint8Array> = {
 }
 
 for (const codec of [raw, thrifty]) {
-  test(`an output that waits keeps its bytes when a handler reuses its own: ${codec.name}`, async () => {
+  test(`what waits keeps its bytes when a handler reuses them: ${codec.name}`, async () => {
     const log = new TestLog()
     const app = newApp()
     const jobs = app.topic('jobs', { key: z.string(), value: z.number(), partitions: 1 })
