@@ -41,17 +41,23 @@ interface Load {
   readonly width: number
 }
 
-/** Events a second, from the beginning of the first to the end of the last. */
-async function rateOf({ directory, events, width }: Load): Promise<number> {
+/** What both declare who work on this log: the one that is measured, and the one that checks. */
+function declared(directory: string, datadir: string) {
   const app = createApp({
     id: 'each',
     broker: `embedded:${join(directory, 'log')}`,
-    datadir: join(directory, 'data'),
+    datadir: join(directory, datadir),
     web: false,
     logLevel: 'silent'
   })
   const source = app.topic('in', { key: z.string(), value: z.int(), partitions: 1 })
   const last = app.table('last', { key: z.string(), value: z.int(), initial: () => -1 })
+  return { app, source, last }
+}
+
+/** Events a second, from the beginning of the first to the end of the last. */
+async function rateOf({ directory, events, width }: Load): Promise<number> {
+  const { app, last, source } = declared(directory, 'data')
   let began = 0
   let ended = 0
   let left = events
@@ -81,15 +87,7 @@ async function rateOf({ directory, events, width }: Load): Promise<number> {
 
 /** What a worker finds that begins with nothing: each key with its last event. */
 async function check(directory: string, events: number): Promise<void> {
-  const app = createApp({
-    id: 'each',
-    broker: `embedded:${join(directory, 'log')}`,
-    datadir: join(directory, 'empty'),
-    web: false,
-    logLevel: 'silent'
-  })
-  const source = app.topic('in', { key: z.string(), value: z.int(), partitions: 1 })
-  const last = app.table('last', { key: z.string(), value: z.int(), initial: () => -1 })
+  const { app, last, source } = declared(directory, 'empty')
   app.each('wait', { source, tables: { last } }, () => {
     throw new Error('an event was not committed')
   })

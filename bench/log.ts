@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BatchCursor } from '../src/core/batch-cursor.ts'
-import type { Admin, Transport } from '../src/port/transport.ts'
+import type { Admin, TopicPartition, Transport } from '../src/port/transport.ts'
 import { realClock } from '../src/runtime/real-clock.ts'
 import { createEmbeddedTransport } from '../src/transport/embedded/index.ts'
 import { partitions } from './page-views.ts'
@@ -39,8 +39,8 @@ export async function createTopics(admin: Admin, names: readonly string[]): Prom
   await admin.create(names.map((name) => ({ name, partitions, replication: 1, settings })))
 }
 
-const everyPartition = (topic: string): { topic: string; partition: number }[] =>
-  Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+const everyPartition = (topic: string, count = partitions): TopicPartition[] =>
+  Array.from({ length: count }, (_, partition) => ({ topic, partition }))
 
 /** Records of a topic. */
 export async function countOf(admin: Admin, topic: string): Promise<number> {
@@ -48,10 +48,17 @@ export async function countOf(admin: Admin, topic: string): Promise<number> {
   return ranges.reduce((sum, { start, end }) => sum + end - start, 0)
 }
 
-/** Records below the offsets that a group has committed. */
-export async function committedOf(admin: Admin, group: string, topic: string): Promise<number> {
-  const committed = await admin.committed(group, everyPartition(topic))
-  return committed.reduce((sum, { offset }) => sum + offset, 0)
+/** Records below the offsets that a group has committed, of a topic of so many partitions. */
+export async function committedOf(
+  admin: Admin,
+  {
+    count,
+    group,
+    topic
+  }: { readonly group: string; readonly topic: string; readonly count?: number }
+): Promise<number> {
+  const committed = await admin.committed(group, everyPartition(topic, count))
+  return committed.reduce((sum, { offset }) => sum + Math.max(0, offset), 0)
 }
 
 /** Walks every record that the topic has now. */

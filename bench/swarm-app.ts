@@ -1,5 +1,5 @@
 // The app that the bench runs as a swarm: an event takes the processor for as long, and is counted.
-import { createApp } from 'tailrace'
+import { type AppOptions, createApp } from 'tailrace'
 import { z } from 'zod'
 
 export const appName = 'computing'
@@ -10,15 +10,21 @@ export const partitions = 12
 /** Turns of the loop that an event takes: given, so that every node does the same work. */
 const turns = Number(process.env['BENCH_TURNS'] ?? 0)
 
-export const app = createApp({ id: appName, web: false })
-export const jobs = app.topic(inputTopic, { key: z.string(), value: z.int(), partitions })
-export const done = app.table('done', {
-  key: z.string(),
-  value: z.int(),
-  initial: () => 0,
-  // Jobs are spread over the partitions in turn, whatever their key.
-  scope: 'partition'
-})
+/** All that it declares but its agent: also for who sends to it, and for who looks at its table. */
+export function declared(options: AppOptions) {
+  const app = createApp(options)
+  const jobs = app.topic(inputTopic, { key: z.string(), value: z.int(), partitions })
+  const done = app.table('done', {
+    key: z.string(),
+    value: z.int(),
+    initial: () => 0,
+    // Jobs are spread over the partitions in turn, whatever their key.
+    scope: 'partition'
+  })
+  return { app, jobs, done }
+}
+
+export const { app, jobs, done } = declared({ id: appName, web: false })
 
 /** Work that nothing can leave out. */
 export function compute(count: number, seed: number): number {

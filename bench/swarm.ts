@@ -2,15 +2,13 @@
 // a node cost, and what they have of memory.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createApp } from 'tailrace'
-import { z } from 'zod'
 import type { Admin } from '../src/port/transport.ts'
 import { memoryOf, type ProcessMemory, totalOf } from '../src/swarm/process-memory.ts'
 import { eachFigures } from './each.ts'
-import { openLog, withDirectory } from './log.ts'
+import { committedOf, openLog, withDirectory } from './log.ts'
 import type { BenchOptions } from './options.ts'
 import { type Figures, type Row, spreadOf } from './report.ts'
-import { appName, compute, inputTopic, partitions } from './swarm-app.ts'
+import { appName, compute, declared, inputTopic, partitions } from './swarm-app.ts'
 import { SwarmProcess } from './swarm-process.ts'
 
 const eventsDefault = 30_000
@@ -106,6 +104,15 @@ async function swarmRun({ directory, events, nodes, turns }: Load): Promise<Figu
   }
 }
 
+/** An app of this process, on the log of the swarm. */
+const besideSwarm = (directory: string, own: string) =>
+  ({
+    broker: `embedded:${join(directory, 'log')}`,
+    datadir: join(directory, own),
+    web: false,
+    logLevel: 'silent'
+  }) as const
+
 interface Sender {
   send(count: number): Promise<void>
   close(): Promise<void>
@@ -113,13 +120,7 @@ interface Sender {
 
 /** Sends to each partition in turn, so that every node has as much to do. */
 function senderOf(directory: string): Sender {
-  const app = createApp({
-    id: 'sending',
-    broker: `embedded:${join(directory, 'log')}`,
-    datadir: join(directory, 'sender'),
-    logLevel: 'silent'
-  })
-  const jobs = app.topic(inputTopic, { key: z.string(), value: z.int(), partitions })
+  const { app, jobs } = declared({ id: 'sending', ...besideSwarm(directory, 'sender') })
   let sent = 0
   return {
     async send(count) {
@@ -139,13 +140,10 @@ async function committed(
   { admin, swarm }: { readonly admin: Admin; readonly swarm: SwarmProcess },
   count: number
 ): Promise<void> {
-  const all = Array.from({ length: partitions }, (_, partition) => {
-    return { topic: inputTopic, partition }
-  })
+  const place = { group: appName, topic: inputTopic, count: partitions }
   for (;;) {
     swarm.check()
-    const offsets = await admin.committed(appName, all)
-    if (offsets.reduce((sum, { offset }) => sum + Math.max(0, offset), 0) >= count) return
+    if ((await committedOf(admin, place)) >= count) return
     await sleep(lookMs)
   }
 }
@@ -167,21 +165,8 @@ async function memoryFigures(swarm: SwarmProcess): Promise<Figures> {
 
 /** What a worker finds that begins with nothing: every event counted once. */
 async function check(directory: string, sent: number): Promise<void> {
-  const app = createApp({
-    id: appName,
-    broker: `embedded:${join(directory, 'log')}`,
-    datadir: join(directory, 'empty'),
-    web: false,
-    logLevel: 'silent'
-  })
-  const source = app.topic(inputTopic, { key: z.string(), value: z.int(), partitions })
-  const done = app.table('done', {
-    key: z.string(),
-    value: z.int(),
-    initial: () => 0,
-    scope: 'partition'
-  })
-  app.agent('compute', { source, tables: { done } }, async (events) => {
+  const { app, done, jobs } = declared({ id: appName, ...besideSwarm(directory, 'empty') })
+  app.agent('compute', { source: jobs, tables: { done } }, async (events) => {
     for await (const { offset, partition } of events) {
       throw new Error(`${partition}/${offset} was not committed`)
     }

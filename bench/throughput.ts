@@ -70,7 +70,7 @@ async function consume({ transport, load, profile }: Bench, job: Job): Promise<F
     const first = await child.answer('first')
     const before = machineMs() - ownMs()
     const admin = transport.admin()
-    while ((await committedOf(admin, job.appId, inputTopic)) < load.events) {
+    while ((await committedOf(admin, { group: job.appId, topic: inputTopic })) < load.events) {
       child.check()
       await sleep(lookEveryMs)
     }

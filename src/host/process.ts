@@ -120,7 +120,7 @@ class ProcessRun {
     }
     tell(undefined)
     const look = (): void => {
-      const { reason } = worker.status()
+      const reason = worker.unreadyReason
       if ((reason === undefined) !== (last === undefined)) tell(reason)
     }
     setInterval(look, readyLookMs).unref()

@@ -60,6 +60,12 @@ export class HostedWorker implements Worker {
     return this.assembly.runtime?.status() ?? notYet
   }
 
+  /** Why it is not ready; undefined when it is. For who asks often: a status counts everything. */
+  get unreadyReason(): string | undefined {
+    const { runtime } = this.assembly
+    return runtime === undefined ? notYet.reason : runtime.unreadyReason
+  }
+
   dump(): string {
     return this.assembly.runtime?.dump() ?? 'the worker is starting'
   }

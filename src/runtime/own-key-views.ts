@@ -45,42 +45,55 @@ class OwnKey {
   }
 }
 
-export class OwnKeyShard {
-  readonly #inner: WritableShard
-  readonly #own: OwnKey
+/** What a table and its windows have in common: a value for a key. */
+class OwnKeyValues<I extends WritableShard | WritablePanes> {
+  protected readonly inner: I
+  protected readonly own: OwnKey
 
-  constructor(inner: WritableShard, shard: Shard, scope: Scope) {
-    this.#inner = inner
-    this.#own = new OwnKey(shard, scope)
+  constructor(inner: I, own: OwnKey) {
+    this.inner = inner
+    this.own = own
   }
 
   get(key: unknown): unknown {
-    this.#own.check(key)
-    return this.#inner.get(key)
+    this.own.check(key)
+    return this.inner.get(key)
   }
 
   has(key: unknown): boolean {
-    this.#own.check(key)
-    return this.#inner.has(key)
+    this.own.check(key)
+    return this.inner.has(key)
   }
 
   set(key: unknown, value: unknown): void {
-    this.#own.check(key)
-    this.#inner.set(key, value)
+    this.own.check(key)
+    this.inner.set(key, value)
   }
 
   update(key: unknown, change: (value: unknown) => unknown): unknown {
-    this.#own.check(key)
-    return this.#inner.update(key, change)
+    this.own.check(key)
+    return this.inner.update(key, change)
   }
 
   delete(key: unknown): boolean {
-    this.#own.check(key)
-    return this.#inner.delete(key)
+    this.own.check(key)
+    return this.inner.delete(key)
+  }
+}
+
+export class OwnKeyShard extends OwnKeyValues<WritableShard> {
+  constructor(inner: WritableShard, shard: Shard, scope: Scope) {
+    super(inner, new OwnKey(shard, scope))
   }
 
   entries(): never {
-    return this.#own.refuseAll()
+    return this.own.refuseAll()
+  }
+}
+
+class OwnKeyPanes extends OwnKeyValues<WritablePanes> {
+  get isLate(): boolean {
+    return this.inner.isLate
   }
 }
 
@@ -99,44 +112,5 @@ export class OwnKeyWindows {
 
   entries(): never {
     return this.#own.refuseAll()
-  }
-}
-
-class OwnKeyPanes {
-  readonly #inner: WritablePanes
-  readonly #own: OwnKey
-
-  constructor(inner: WritablePanes, own: OwnKey) {
-    this.#inner = inner
-    this.#own = own
-  }
-
-  get isLate(): boolean {
-    return this.#inner.isLate
-  }
-
-  get(key: unknown): unknown {
-    this.#own.check(key)
-    return this.#inner.get(key)
-  }
-
-  has(key: unknown): boolean {
-    this.#own.check(key)
-    return this.#inner.has(key)
-  }
-
-  set(key: unknown, value: unknown): void {
-    this.#own.check(key)
-    this.#inner.set(key, value)
-  }
-
-  update(key: unknown, change: (value: unknown) => unknown): unknown {
-    this.#own.check(key)
-    return this.#inner.update(key, change)
-  }
-
-  delete(key: unknown): boolean {
-    this.#own.check(key)
-    return this.#inner.delete(key)
   }
 }

@@ -3,8 +3,8 @@
 // lowest unfinished one have done, as if they had been worked on one after the other.
 import type { Failure } from '../core/decision.ts'
 import type { StreamEvent } from '../core/event.ts'
-import { failpoint } from '../port/failpoint.ts'
 import { aborted } from './aborted.ts'
+import { type Awaiting, decodeRecord } from './decode-record.ts'
 import { Effects, Holds } from './effects.ts'
 import type { Entry } from './entry.ts'
 import { Failures } from './failures.ts'
@@ -52,6 +52,14 @@ export class ParallelRun implements RunningTask {
   #isStopped = false
   #isClosed = false
   #whenOver: () => void = () => undefined
+  readonly #awaiting: Awaiting<InFlight> = {
+    isWanted: (record) => record.end === undefined && !this.#isClosed,
+    onSettled: (record) => {
+      if (this.#decoding === record) this.#join(record)
+      else this.#ready.push(record)
+      this.pump()
+    }
+  }
   carefulUntil: ReadonlyMap<string, number> | undefined
   finishedRecords = 0
 
@@ -191,46 +199,11 @@ export class ParallelRun implements RunningTask {
     this.#ready.push(record)
   }
 
-  // False when the event comes later.
   #decode(record: InFlight): boolean {
     const { decoder, queue } = record.source
     // Only the first time does its queue stand there, and can look ahead.
     const isFirst = this.#decoding === record
-    try {
-      const event = decoder.decode(isFirst ? queue : record.inflow.queue)
-      if (!(event instanceof Promise)) {
-        record.event = event
-        record.phase = 'ready'
-        failpoint('event.open')
-        return true
-      }
-      record.phase = 'waiting'
-      event.then(
-        (settled) => this.#decoded(record, settled, undefined),
-        (error: unknown) => this.#decoded(record, undefined, { error })
-      )
-      return false
-    } catch (error) {
-      record.hasDecodeError = true
-      record.decodeError = error
-      record.phase = 'ready'
-      return true
-    }
-  }
-
-  #decoded(
-    record: InFlight,
-    event: StreamEvent | undefined,
-    failed: { readonly error: unknown } | undefined
-  ): void {
-    if (record.end !== undefined || this.#isClosed) return
-    record.event = event
-    record.hasDecodeError = failed !== undefined
-    record.decodeError = failed?.error
-    record.phase = 'ready'
-    if (this.#decoding === record) this.#join(record)
-    else this.#ready.push(record)
-    this.pump()
+    return decodeRecord(record, decoder, isFirst ? queue : record.inflow.queue, this.#awaiting)
   }
 
   #advance(record: InFlight): void {

@@ -3,8 +3,8 @@
 // this task and no other.
 import type { Failure } from '../core/decision.ts'
 import type { StreamEvent } from '../core/event.ts'
-import { failpoint } from '../port/failpoint.ts'
 import { aborted } from './aborted.ts'
+import { type Awaiting, decodeRecord } from './decode-record.ts'
 import { Failures } from './failures.ts'
 import type { Journal } from './journal.ts'
 import {
@@ -48,6 +48,10 @@ export class TaskRun implements RunningTask, StepOwner {
   #whenIdle: (() => void) | undefined
   readonly #failures: Failures
   readonly #chooser: QueueChooser
+  readonly #awaiting: Awaiting<OpenRecord> = {
+    isWanted: (open) => this.#open === open,
+    onSettled: () => this.pump()
+  }
   /** Offsets below which writes are encoded when they are accepted; set after a failed commit. */
   carefulUntil: ReadonlyMap<string, number> | undefined
   finishedRecords = 0
@@ -126,7 +130,10 @@ export class TaskRun implements RunningTask, StepOwner {
       return true
     }
     this.#row.enter(open.source, queue.cursor.offset, open.routeIndex)
-    if (open.phase === 'decode' && !this.#decode(open)) return false
+    if (open.phase === 'decode') {
+      const { decoder } = open.inflow
+      if (!decodeRecord(open, decoder, queue, this.#awaiting)) return false
+    }
     this.#runRoute(open, route)
     return true
   }
@@ -141,44 +148,6 @@ export class TaskRun implements RunningTask, StepOwner {
     this.#parts.time.open(Math.min(inflow.queue.cursor.timestamp, host.streamTimeMax()))
     this.#open = openRecord(inflow, index)
     return true
-  }
-
-  // False when the event comes later.
-  #decode(open: OpenRecord): boolean {
-    const { decoder, queue } = open.inflow
-    try {
-      const event = decoder.decode(queue)
-      if (!(event instanceof Promise)) {
-        open.event = event
-        open.phase = 'ready'
-        failpoint('event.open')
-        return true
-      }
-      open.phase = 'waiting'
-      event.then(
-        (settled) => this.#decoded(open, settled, undefined),
-        (error: unknown) => this.#decoded(open, undefined, { error })
-      )
-      return false
-    } catch (error) {
-      open.hasDecodeError = true
-      open.decodeError = error
-      open.phase = 'ready'
-      return true
-    }
-  }
-
-  #decoded(
-    open: OpenRecord,
-    event: StreamEvent | undefined,
-    failed: { readonly error: unknown } | undefined
-  ): void {
-    if (this.#open !== open) return
-    open.event = event
-    open.hasDecodeError = failed !== undefined
-    open.decodeError = failed?.error
-    open.phase = 'ready'
-    this.pump()
   }
 
   #runRoute(open: OpenRecord, route: Route): void {

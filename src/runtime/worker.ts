@@ -13,6 +13,7 @@ import { messageOf, TailraceError } from '../core/errors.ts'
 import { type Cancel, pause } from '../port/clock.ts'
 import { failpoint } from '../port/failpoint.ts'
 import type { OwnedTask } from '../port/coordinator.ts'
+import { aborted } from './aborted.ts'
 import { Background } from './background.ts'
 import { BrokerWatch } from './broker-watch.ts'
 import { heapPercent } from './heap-share.ts'
@@ -311,13 +312,17 @@ export class WorkerRuntime implements Engine {
     this.#cancelTick()
   }
 
-  status(): WorkerStatus {
-    const tasks = this.#running?.tasks.tasks ?? []
+  /** Why it is not ready; undefined when it is. Cheaper than a whole status. */
+  get unreadyReason(): string | undefined {
     const ownReason = unreadyReason(this.#state, this.#running?.tasks ?? noTasks)
     const isJoining = this.#state === 'starting' && this.#running?.tasks.hasAnswer !== true
-    const reason = isJoining
-      ? (this.#brokerWatch.reason ?? ownReason)
-      : (ownReason ?? this.#brokerWatch.reason)
+    const { reason } = this.#brokerWatch
+    return isJoining ? (reason ?? ownReason) : (ownReason ?? reason)
+  }
+
+  status(): WorkerStatus {
+    const tasks = this.#running?.tasks.tasks ?? []
+    const reason = this.unreadyReason
     return {
       state: this.#state,
       node: this.#parts.node,
@@ -369,10 +374,3 @@ export class WorkerRuntime implements Engine {
 }
 
 const noTasks = { hasAnswer: false, isSuspended: false, tasks: [] }
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}

@@ -1,25 +1,14 @@
 // Several workers that were asked for at-least-once, harmed under load: whatever happens nothing is
 // lost; what is done twice is counted, and said.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { checkNoneLost, doublesOf } from '../process/at-least-once.ts'
 import { harmedScene, underLoad } from './harmed-scene.ts'
-import { type ProxiedBroker, proxiedBroker } from './proxy.ts'
+import { proxiedBrokerOfTests } from './proxy.ts'
 
 const timeout = 300_000
 const guarantee = 'at-least-once'
-let broker: ProxiedBroker
-
-before(
-  async () => {
-    broker = await proxiedBroker()
-  },
-  { timeout }
-)
-
-after(async () => {
-  await broker?.[Symbol.asyncDispose]()
-})
+const broker = proxiedBrokerOfTests()
 
 test('one of three that is killed', { timeout }, async (t) => {
   const scene = await harmedScene(t, broker, guarantee)

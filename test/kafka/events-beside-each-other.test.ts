@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import type { App, Worker } from 'tailrace'
 import { z } from 'zod'
+import type { OutgoingRecord } from '../../src/port/transport.ts'
 import { type LoggedBytes, textOf, until } from '../runtime/app-log.ts'
 import type { KafkaLog } from './kafka-log.ts'
 import { testsOnKafka } from './on-kafka.ts'
@@ -75,27 +76,28 @@ async function finish(log: KafkaLog, worker: Worker): Promise<void> {
   )
 }
 
+/** The input topic, with every event in it. */
+async function filled(log: KafkaLog, textOf: (id: number) => string): Promise<string> {
+  const topic = log.name('in')
+  await log.create(topic)
+  const producer = await log.transport.producer()
+  const recordOf = (id: number): OutgoingRecord => ({
+    topic,
+    partition: 0,
+    key: Buffer.from(`key-${id % keys}`),
+    value: Buffer.from(textOf(id)),
+    timestamp: Date.now(),
+    headers: []
+  })
+  await Promise.all(Array.from({ length: events }, (_, id) => producer.send(recordOf(id))))
+  await producer.close()
+  return topic
+}
+
 onKafka(
   'a slow event holds the committed offset; a cold stop leaves nothing of the rest',
   async (log) => {
-    await log.create(log.name('in'))
-    const producer = await log.transport.producer()
-    const topic = log.name('in')
-    await Promise.all(
-      Array.from({ length: events }, (_, id) => {
-        const value = Buffer.from(JSON.stringify({ id, padding }))
-        const key = Buffer.from(`key-${id % keys}`)
-        return producer.send({
-          topic,
-          partition: 0,
-          key,
-          value,
-          timestamp: Date.now(),
-          headers: []
-        })
-      })
-    )
-    await producer.close()
+    const topic = await filled(log, (id) => JSON.stringify({ id, padding }))
     const first = padded(log, true, { datadir: log.place('data') })
     const worker = await log.start(first.app)
     await until(() => first.ended.length > 400, 'many events behind the slow one are done')
@@ -112,26 +114,10 @@ onKafka(
 onKafka(
   'bytes stay those of their event while the memory of answers is used again',
   async (log) => {
-    await log.create(log.name('in'))
-    const producer = await log.transport.producer()
-    const topic = log.name('in')
     const bad = new Set([3, 1_500, 3_999])
-    await Promise.all(
-      Array.from({ length: events }, (_, id) => {
-        const text = JSON.stringify({ id, padding })
-        const value = Buffer.from(bad.has(id) ? `broken ${id}` : text)
-        const key = Buffer.from(`key-${id % keys}`)
-        return producer.send({
-          topic,
-          partition: 0,
-          key,
-          value,
-          timestamp: Date.now(),
-          headers: []
-        })
-      })
-    )
-    await producer.close()
+    const topic = await filled(log, (id) => {
+      return bad.has(id) ? `broken ${id}` : JSON.stringify({ id, padding })
+    })
     const key = z.string()
     const app = log.app({
       queueBytesMax: 262_144,

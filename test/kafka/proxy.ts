@@ -1,8 +1,10 @@
 // A TCP proxy between a client and Kafka that loses, holds and cuts what a test chooses.
 //
 // No answer is rewritten: the brokers behind it have a door of their own that advertises its ports.
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { after, before } from 'node:test'
 import type { ClusterOptions, KafkaCluster } from '../../scripts/kafka/cluster.ts'
 import { freePorts } from '../../scripts/kafka/ports.ts'
 import { ownBroker } from './broker.ts'
@@ -38,6 +40,36 @@ export async function proxiedBroker(options: ClusterOptions = {}): Promise<Proxi
   } catch (error) {
     await proxy.close()
     throw error
+  }
+}
+
+const startMsMax = 240_000
+
+/** One for the tests of a file or a suite: begun before them, gone after them. */
+export function proxiedBrokerOfTests(options: ClusterOptions = {}): ProxiedBroker {
+  let broker: ProxiedBroker | undefined
+  const running = (): ProxiedBroker => broker ?? assert.fail('the broker has not been started')
+  before(
+    async () => {
+      broker = await proxiedBroker(options)
+    },
+    { timeout: startMsMax }
+  )
+  after(() => broker?.[Symbol.asyncDispose]())
+  return {
+    get cluster() {
+      return running().cluster
+    },
+    get proxy() {
+      return running().proxy
+    },
+    get url() {
+      return running().url
+    },
+    get servers() {
+      return running().servers
+    },
+    [Symbol.asyncDispose]: () => running()[Symbol.asyncDispose]()
   }
 }
 

@@ -1,27 +1,13 @@
 // Workers that lose one request or one answer of every kind: everything is still counted once.
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { kafkaVersions } from '../../scripts/kafka/jars.ts'
 import { harmedScene, underLoad } from './harmed-scene.ts'
-import { type ProxiedBroker, proxiedBroker } from './proxy.ts'
+import { type ProxiedBroker, proxiedBrokerOfTests } from './proxy.ts'
 import type { Api, FaultKind } from './proxy-faults.ts'
 
 const timeout = 300_000
-let broker: ProxiedBroker
-
-/** The broker of a suite. */
-function withBroker(version: string): void {
-  before(
-    async () => {
-      broker = await proxiedBroker({ version })
-    },
-    { timeout }
-  )
-  after(async () => {
-    await broker?.[Symbol.asyncDispose]()
-  })
-}
 
 const losses: readonly FaultKind[] = ['lose-request', 'lose-answer']
 /** Lost to the client, and at the broker only when the client is long past it. */
@@ -31,7 +17,7 @@ const late: FaultKind = 'late-request'
 const steady: readonly Api[] = ['Produce', 'TxnOffsetCommit', 'EndTxn', 'Heartbeat', 'Fetch']
 const before4: readonly Api[] = ['AddPartitionsToTxn', 'AddOffsetsToTxn']
 
-function whileItWorks(apis: readonly Api[]): void {
+function whileItWorks(broker: ProxiedBroker, apis: readonly Api[]): void {
   for (const kind of [...losses, late]) {
     test(`${kind} of what a worker asks while it works`, { timeout }, async (t) => {
       const scene = await harmedScene(t, broker)
@@ -56,8 +42,8 @@ function whileItWorks(apis: readonly Api[]): void {
 }
 
 describe('Kafka 4', () => {
-  withBroker(kafkaVersions.newest)
-  whileItWorks(steady)
+  const broker = proxiedBrokerOfTests({ version: kafkaVersions.newest })
+  whileItWorks(broker, steady)
 
   /** What a worker asks as it comes, and takes tasks over; three of it at a time. */
   const asItComes: readonly (readonly Api[])[] = [
@@ -91,12 +77,12 @@ describe('Kafka 4', () => {
 })
 
 describe('Kafka 3.9', () => {
-  withBroker(kafkaVersions.oldest)
-  whileItWorks([...steady, ...before4])
+  const broker = proxiedBrokerOfTests({ version: kafkaVersions.oldest })
+  whileItWorks(broker, [...steady, ...before4])
 })
 
 describe('a commit that takes long', () => {
-  withBroker(kafkaVersions.newest)
+  const broker = proxiedBrokerOfTests({ version: kafkaVersions.newest })
 
   // Of 1 s for an event and 40 s for a commit: more than half a minute, and within its limits.
   test('is not aborted by the broker while it is within commitTimeout', { timeout }, async (t) => {

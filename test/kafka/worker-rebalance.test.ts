@@ -1,26 +1,15 @@
 // Workers come, leave and die while another one is in the middle of a commit, at each of its steps.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Scene } from '../process/run.ts'
 import type { WorkerProcess } from '../process/worker-process.ts'
 import { harmedScene, underLoad, until } from './harmed-scene.ts'
-import { type ProxiedBroker, proxiedBroker } from './proxy.ts'
+import { proxiedBrokerOfTests } from './proxy.ts'
 import type { Api, FaultKind } from './proxy-faults.ts'
 
 const timeout = 300_000
-let broker: ProxiedBroker
-
-before(
-  async () => {
-    broker = await proxiedBroker()
-  },
-  { timeout }
-)
-
-after(async () => {
-  await broker?.[Symbol.asyncDispose]()
-})
+const broker = proxiedBrokerOfTests()
 
 interface Step {
   readonly name: string
