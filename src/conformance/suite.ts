@@ -1,7 +1,7 @@
 // The frame of every conformance suite: named cases, and skips that must say why.
 
 import { test } from 'node:test'
-import { invariant } from '../core/errors.ts'
+import { brokenInvariant } from '../core/errors.ts'
 
 /** A case that cannot hold for an implementation, and why. */
 export interface Skip {
@@ -29,10 +29,14 @@ const caseMsMax = 60_000
 /** Registers one test for each case. */
 export function registerSuite<Scene>(suite: Suite<Scene>): void {
   const titles = new Set(suite.cases.map((one) => one.title))
-  invariant(titles.size === suite.cases.length, `two cases of ${suite.name} have the same title`)
+  if (titles.size !== suite.cases.length) {
+    throw brokenInvariant(`two cases of ${suite.name} have the same title`)
+  }
   for (const { test: title, reason } of suite.skip) {
-    invariant(titles.has(title), `a skip names '${title}', which is no case of ${suite.name}`)
-    invariant(reason.length > 0, `the skip of '${title}' gives no reason`)
+    if (!titles.has(title)) {
+      throw brokenInvariant(`a skip names '${title}', which is no case of ${suite.name}`)
+    }
+    if (reason.length <= 0) throw brokenInvariant(`the skip of '${title}' gives no reason`)
   }
   for (const { title, run } of suite.cases) {
     const skip = suite.skip.find((one) => one.test === title)?.reason ?? false

@@ -328,7 +328,12 @@ export function hasCode(error: unknown, code: ErrorCode): error is TailraceError
 
 /** Throws when one of our own assumptions is broken: going on would corrupt silently. */
 export function invariant(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new TailraceError('TAILRACE_BUG_INVARIANT', message)
+  if (!condition) throw brokenInvariant(message)
+}
+
+/** For `throw`, where making the message would cost each time that the invariant holds. */
+export function brokenInvariant(message: string): TailraceError {
+  return new TailraceError('TAILRACE_BUG_INVARIANT', message)
 }
 
 /** The message of anything that was thrown. */

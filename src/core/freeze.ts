@@ -47,7 +47,12 @@ function freezeAt(value: object, depth: number): boolean {
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype !== Object.prototype && prototype !== null) return false
     const object = value as Readonly<Record<string, unknown>>
-    for (const name in object) if (!freezeChild(object[name], depth)) isPlain = false
+    for (const name in object) {
+      const child = object[name]
+      // Most are, and need no further look.
+      if (typeof child === 'string' || typeof child === 'number') continue
+      if (!freezeChild(child, depth)) isPlain = false
+    }
   }
   Object.freeze(value)
   return isPlain

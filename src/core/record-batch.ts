@@ -1,7 +1,7 @@
 // Kafka's record batch v2 (KIP-98): the header's layout and the encoder every transport shares.
 
 import { crc32c } from './crc32c.ts'
-import { invariant, TailraceError } from './errors.ts'
+import { brokenInvariant, invariant, TailraceError } from './errors.ts'
 import { varintSize, varlongSize, writeVarint, writeVarlong } from './varint.ts'
 
 export interface RecordHeader {
@@ -106,7 +106,9 @@ export class BatchEncoder {
     headers: readonly RecordHeader[] = noHeaders
   ): void {
     if (this.#recordCount === 0) {
-      invariant(Number.isSafeInteger(timestamp), `a record cannot have the timestamp ${timestamp}`)
+      if (!Number.isSafeInteger(timestamp)) {
+        throw brokenInvariant(`a record cannot have the timestamp ${timestamp}`)
+      }
       this.#firstTimestamp = timestamp
       this.#maxTimestamp = timestamp
     }
@@ -179,7 +181,9 @@ export class BatchEncoder {
 
   #grow(bytesNeeded: number): void {
     const size = Math.max(this.#bytes.length * 2, this.#end + bytesNeeded)
-    invariant(size < 0x7fff_ffff, `a record batch of ${size} bytes is larger than the format holds`)
+    if (size >= 0x7fff_ffff) {
+      throw brokenInvariant(`a record batch of ${size} bytes is larger than the format holds`)
+    }
     const grown = Buffer.allocUnsafeSlow(size)
     grown.set(this.#bytes.subarray(0, this.#end))
     this.#bytes = grown

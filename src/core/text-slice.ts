@@ -7,8 +7,11 @@ interface SlicingBuffer extends Buffer {
 }
 
 const asciiMax = 0x7f
-/** Shorter pieces of a text are copied out of it, longer ones would keep all of it in memory. */
+/** Shorter pieces of a text are copied out of it by V8, longer ones keep all of it in memory. */
 const copiedMax = 12
+/** What keeps all of a text may keep so many times itself, and so many bytes. */
+const keptTimesMax = 6
+const keptMax = 256
 
 /**
  * The texts of one record: made of its bytes at once, short ones are pieces of that. A call of
@@ -30,9 +33,14 @@ export class RecordTexts {
 
   /** Of bytes that are known to be ASCII. */
   ascii(from: number, to: number): string {
-    if (to - from > copiedMax) return latin1Of(this.#bytes, from, to)
+    if (!this.#isPiece(to - from)) return latin1Of(this.#bytes, from, to)
     this.#text ??= latin1Of(this.#bytes, this.#start, this.#end)
     return this.#text.substring(from - this.#start, to - this.#start)
+  }
+
+  #isPiece(length: number): boolean {
+    const whole = this.#end - this.#start
+    return length <= copiedMax || (whole <= keptMax && length * keptTimesMax >= whole)
   }
 
   utf8(from: number, to: number): string {

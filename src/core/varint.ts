@@ -2,7 +2,7 @@
 //
 // Numbers of 31 bits are written and read inline where it is hot; what is here takes the rest.
 
-import { invariant } from './errors.ts'
+import { brokenInvariant } from './errors.ts'
 
 /** Bytes of the zigzag varint of a number of 31 bits and a sign. */
 export function varintSize(value: number): number {
@@ -63,7 +63,9 @@ export function varintLength(bytes: Uint8Array, at: number, end: number): number
 }
 
 function zigzagOf(value: number): bigint {
-  invariant(Number.isSafeInteger(value), `a record batch cannot hold the number ${value}`)
+  if (!Number.isSafeInteger(value)) {
+    throw brokenInvariant(`a record batch cannot hold the number ${value}`)
+  }
   const wide = BigInt(value)
   return wide < 0n ? -wide * 2n - 1n : wide * 2n
 }

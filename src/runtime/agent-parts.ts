@@ -6,7 +6,7 @@ import {
   type TopicDeclaration
 } from '../core/declarations.ts'
 import type { UnsentRecord } from '../core/engine.ts'
-import { invariant, TailraceError } from '../core/errors.ts'
+import { brokenInvariant, TailraceError } from '../core/errors.ts'
 import type { OutgoingRecord } from '../port/transport.ts'
 import { outgoing, type OutgoingContext, type Spreader } from './outgoing.ts'
 import { OwnKeyShard, OwnKeyWindows } from './own-key-views.ts'
@@ -68,7 +68,7 @@ function ownKeyView(shard: Shard, scope: Scope, context: PartsContext): unknown 
 
 function shardOf(table: TableDeclaration, context: PartsContext): Shard {
   const shard = context.shards.get(table)
-  invariant(shard !== undefined, `table "${table.name}" has no shard in this task`)
+  if (shard === undefined) throw brokenInvariant(`table "${table.name}" has no shard in this task`)
   return shard
 }
 

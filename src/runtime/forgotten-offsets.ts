@@ -1,5 +1,5 @@
 // Committed offsets that the log has forgotten, while the tables that were written with them stand.
-import { invariant, TailraceError } from '../core/errors.ts'
+import { brokenInvariant, TailraceError } from '../core/errors.ts'
 import type { Store } from '../port/store.ts'
 import type { OpenTask } from './open-task.ts'
 import type { PartitionQueue } from './partition-queue.ts'
@@ -56,7 +56,7 @@ async function firstWithRows(shards: readonly Shard[], store: Store): Promise<st
 
 async function goOn(queue: PartitionQueue, parts: OpeningParts): Promise<void> {
   const [range] = await parts.transport.admin().ranges([queue])
-  invariant(range !== undefined, `the log does not know "${queue.topic}"`)
+  if (range === undefined) throw brokenInvariant(`the log does not know "${queue.topic}"`)
   const isLatest = parts.settings.onOffsetLost === 'latest'
   const position = isLatest ? range.end : range.start
   if (isLatest) parts.host.counters.lostRecords += range.end - range.start

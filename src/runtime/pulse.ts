@@ -1,5 +1,5 @@
 // Memory that the worker's loop writes and its keeper thread reads, even while the loop is blocked.
-import { invariant } from '../core/errors.ts'
+import { brokenInvariant } from '../core/errors.ts'
 
 /** One task as the keeper knows it: what its cells mean. */
 export interface WatchedTask {
@@ -114,7 +114,7 @@ export class Pulse {
   rowOf(task: string, place = 0): PulseRow {
     const index = this.tasks.findIndex((one) => one.id === task)
     const places = index < 0 ? 0 : (this.tasks[index]?.places ?? 1)
-    invariant(place < places, `task "${task}" has no place in the pulse`)
+    if (place >= places) throw brokenInvariant(`task "${task}" has no place in the pulse`)
     return new PulseRow(this.#cells, this.#cellOf(index, place))
   }
 

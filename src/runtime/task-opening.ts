@@ -1,6 +1,6 @@
 // Makes a task ready: committed offsets, restored shards, and the runs of its agents.
 import type { TableDeclaration, TopicDeclaration } from '../core/declarations.ts'
-import { invariant, TailraceError } from '../core/errors.ts'
+import { brokenInvariant, TailraceError } from '../core/errors.ts'
 import { fuse } from '../core/pipeline.ts'
 import {
   changelogOf,
@@ -178,7 +178,7 @@ function orderOf(processor: Processor): 'key' | 'none' {
 
 function partOf<T>(parts: ReadonlyMap<Processor, T>, processor: Processor): T {
   const part = parts.get(processor)
-  invariant(part !== undefined, `processor "${processor.name}" has no run`)
+  if (part === undefined) throw brokenInvariant(`processor "${processor.name}" has no run`)
   return part
 }
 
@@ -267,7 +267,7 @@ export async function positionTask(
   for (const queue of queues) {
     const found = committed.find((one) => one.topic === queue.topic)
     const range = ranges.find((one) => one.topic === queue.topic)
-    invariant(range !== undefined, `the log does not know "${queue.topic}"`)
+    if (range === undefined) throw brokenInvariant(`the log does not know "${queue.topic}"`)
     const position = positionOf(found, range, parts)
     // Another position than the committed one has nothing to do with the record before that.
     queue.beginAt(position, position === found?.offset ? found.leaderEpoch : undefined)

@@ -7,7 +7,7 @@
 // Numbers are big-endian. The length comes before the name, so no shard's prefix is the beginning
 // of another's: the rows of one shard are one contiguous range in the order of the user's keys.
 
-import { invariant } from '../core/errors.ts'
+import { brokenInvariant } from '../core/errors.ts'
 import type { ShardId } from '../port/store.ts'
 
 export const metaKey: Uint8Array = Uint8Array.of(0)
@@ -82,11 +82,12 @@ export function shardOf(bytes: Uint8Array): ShardId | undefined {
 
 function shardPrefix(space: number, { table, partition }: ShardId): Uint8Array {
   const name = Buffer.from(table, 'utf8')
-  invariant(name.length <= nameLengthMax, `table name is too long: ${table.slice(0, 100)}…`)
-  invariant(
-    Number.isInteger(partition) && partition >= 0 && partition <= partitionMax,
-    `partition of table "${table}" is not a number of 32 bits: ${partition}`
-  )
+  if (name.length > nameLengthMax) {
+    throw brokenInvariant(`table name is too long: ${table.slice(0, 100)}…`)
+  }
+  if (!Number.isInteger(partition) || partition < 0 || partition > partitionMax) {
+    throw brokenInvariant(`partition of table "${table}" is not a number of 32 bits: ${partition}`)
+  }
   const prefix = new Uint8Array(1 + 2 + name.length + 4)
   const view = new DataView(prefix.buffer)
   view.setUint8(0, space)

@@ -6,7 +6,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
-import { TailraceError, invariant } from '../core/errors.ts'
+import { TailraceError, brokenInvariant, invariant } from '../core/errors.ts'
 import type {
   Checkpoint,
   ShardId,
@@ -77,7 +77,7 @@ class LevelStore implements Store {
   }
 
   async open(identity: StoreIdentity): Promise<void> {
-    invariant(this.#db === undefined, `store ${this.#directory} is opened twice`)
+    if (this.#db !== undefined) throw brokenInvariant(`store ${this.#directory} is opened twice`)
     // Before LevelDB makes it, with rights for everybody: it opens by itself at the next tick.
     await mkdir(this.#directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       throw directoryError(error, this.#directory)
@@ -232,7 +232,9 @@ class LevelStore implements Store {
   }
 
   #open(): Database {
-    invariant(this.#db !== undefined, `store ${this.#directory} is used while it is not open`)
+    if (this.#db === undefined) {
+      throw brokenInvariant(`store ${this.#directory} is used while it is not open`)
+    }
     return this.#db
   }
 

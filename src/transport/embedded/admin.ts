@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { BatchCursor } from '../../core/batch-cursor.ts'
-import { invariant } from '../../core/errors.ts'
+import { brokenInvariant } from '../../core/errors.ts'
 import { headerAt, readInt64 } from '../../core/record-batch.ts'
 import type {
   Admin,
@@ -49,7 +49,9 @@ export class EmbeddedAdmin implements Admin {
   async create(topics: readonly TopicSpec[]): Promise<readonly TopicDescription[]> {
     for (const { name, partitions } of topics) {
       const isCount = Number.isSafeInteger(partitions) && partitions > 0
-      invariant(isCount, `topic ${name} was to be created with ${partitions} partitions`)
+      if (!isCount) {
+        throw brokenInvariant(`topic ${name} was to be created with ${partitions} partitions`)
+      }
     }
     const { catalog, database, wakeup } = this.#log
     const isNew = await database.transaction(() => {

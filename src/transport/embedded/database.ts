@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
-import { invariant, TailraceError } from '../../core/errors.ts'
+import { brokenInvariant, TailraceError } from '../../core/errors.ts'
 import type { Clock } from '../../port/clock.ts'
 import { pause } from '../../port/clock.ts'
 import { failureOf, isBusy, isDiskFull } from './failure.ts'
@@ -277,13 +277,13 @@ export function checkSqliteVersion(version: string): void {
 /** The integer in a column; anything else there is our own mistake. */
 export function integer(row: Row | undefined, column: string): number {
   const value = row?.[column]
-  invariant(typeof value === 'number', `column ${column} of the log is no integer`)
+  if (typeof value !== 'number') throw brokenInvariant(`column ${column} of the log is no integer`)
   return value
 }
 
 export function text(row: Row | undefined, column: string): string {
   const value = row?.[column]
-  invariant(typeof value === 'string', `column ${column} of the log is no text`)
+  if (typeof value !== 'string') throw brokenInvariant(`column ${column} of the log is no text`)
   return value
 }
 

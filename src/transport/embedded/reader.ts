@@ -1,6 +1,6 @@
 // The fetcher: reads committed bytes of assigned partitions straight into one buffer for each.
 
-import { invariant, TailraceError } from '../../core/errors.ts'
+import { brokenInvariant, invariant, TailraceError } from '../../core/errors.ts'
 import type { Cancel } from '../../port/clock.ts'
 import { pause } from '../../port/clock.ts'
 import type { FetchedChunk, Fetcher, FetchPosition, TopicPartition } from '../../port/transport.ts'
@@ -131,7 +131,9 @@ export class EmbeddedFetcher implements Fetcher {
 
   #reading(at: TopicPartition): Reading {
     const reading = this.#readings.get(nameOf(at))
-    invariant(reading !== undefined, `partition ${nameOf(at)} was not added to this fetcher`)
+    if (reading === undefined) {
+      throw brokenInvariant(`partition ${nameOf(at)} was not added to this fetcher`)
+    }
     return reading
   }
 

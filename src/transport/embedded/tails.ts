@@ -1,6 +1,6 @@
 // Places batches at the committed ends of partitions and writes them there, all under the lock.
 
-import { invariant } from '../../core/errors.ts'
+import { brokenInvariant } from '../../core/errors.ts'
 import { setBaseOffset } from '../../core/record-batch.ts'
 import type { TopicPartition } from '../../port/transport.ts'
 import type { Database } from './database.ts'
@@ -97,7 +97,9 @@ export class Tails {
     const known = this.#tails.get(id)
     if (known !== undefined) return known
     const row = this.#options.database.get(selectTail, id)
-    invariant(row !== undefined, `partition ${id} of the log has a topic and no row`)
+    if (row === undefined) {
+      throw brokenInvariant(`partition ${id} of the log has a topic and no row`)
+    }
     const position = integer(row, 'position')
     const tail: Tail = {
       id,

@@ -1,6 +1,6 @@
 // The transactional producer: buffers until `end`, then one job writes records and offsets.
 
-import { invariant, TailraceError } from '../../core/errors.ts'
+import { brokenInvariant, invariant, TailraceError } from '../../core/errors.ts'
 import { BatchEncoder } from '../../core/record-batch.ts'
 import type {
   OutgoingRecord,
@@ -154,7 +154,9 @@ class EmbeddedTransaction implements TransactionalProducer {
 
   #expect(state: 'idle' | 'open', what: string): void {
     if (this.#state === 'closed') throw closedError(this.#log.paths.directory)
-    invariant(this.#state === state, `a transaction was ${what} while it is ${this.#state}`)
+    if (this.#state !== state) {
+      throw brokenInvariant(`a transaction was ${what} while it is ${this.#state}`)
+    }
   }
 
   #buffered(task: string, record: OutgoingRecord): Buffered {

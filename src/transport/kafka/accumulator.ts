@@ -2,7 +2,7 @@
 // bytes, closed when it is full or when its time has come.
 
 import type { TailraceError } from '../../core/errors.ts'
-import { invariant } from '../../core/errors.ts'
+import { brokenInvariant } from '../../core/errors.ts'
 import type { OutgoingRecord, TopicPartition } from '../../port/transport.ts'
 import { EncoderPool, ProduceBatch, type ProducerIdentity } from './produce-batch.ts'
 import { PartitionSendQueue } from './produce-partition.ts'
@@ -58,7 +58,9 @@ export class Accumulator {
 
   append(record: OutgoingRecord): Appended {
     const { timestamp } = record
-    invariant(Number.isSafeInteger(timestamp), `a record cannot have the timestamp ${timestamp}`)
+    if (!Number.isSafeInteger(timestamp)) {
+      throw brokenInvariant(`a record cannot have the timestamp ${timestamp}`)
+    }
     const queue = this.queue(record)
     const batch = queue.room(record) ?? this.#opened(queue)
     const before = batch.recordCount === 0 ? 0 : batch.sizeBytes

@@ -1,6 +1,6 @@
 // At-least-once behind the same port: records go out at once, and offsets after all of them.
 
-import { invariant, TailraceError } from '../../core/errors.ts'
+import { brokenInvariant, invariant, TailraceError } from '../../core/errors.ts'
 import type { Clock } from '../../port/clock.ts'
 import { failpoint } from '../../port/failpoint.ts'
 import type {
@@ -183,7 +183,9 @@ export class AtLeastOnceProducer implements TransactionalProducer {
 
   #check(state: State, what: string): void {
     if (this.#state === 'closed') throw closedError()
-    invariant(this.#state === state, `a transaction was ${what} while it is ${this.#state}`)
+    if (this.#state !== state) {
+      throw brokenInvariant(`a transaction was ${what} while it is ${this.#state}`)
+    }
   }
 }
 

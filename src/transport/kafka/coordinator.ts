@@ -2,7 +2,7 @@
 // known; a round, in which the group moves on, runs beside them and may last as long as the slowest
 // member takes to join.
 
-import { invariant, TailraceError } from '../../core/errors.ts'
+import { brokenInvariant, TailraceError } from '../../core/errors.ts'
 import type { Clock } from '../../port/clock.ts'
 import { pause } from '../../port/clock.ts'
 import type { BeatAnswer, Coordinator, JoinRequest } from '../../port/coordinator.ts'
@@ -350,7 +350,9 @@ export class KafkaCoordinator implements Coordinator {
 
   #open(operation: string): Membership {
     this.#checkOpen(operation)
-    invariant(this.#membership !== undefined, `${operation} before join or after leave`)
+    if (this.#membership === undefined) {
+      throw brokenInvariant(`${operation} before join or after leave`)
+    }
     return this.#membership
   }
 

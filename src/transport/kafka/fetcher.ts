@@ -1,6 +1,6 @@
 // The fetcher: assigned partitions, read from their leaders, one answer ahead of who asks.
 
-import { invariant, TailraceError } from '../../core/errors.ts'
+import { brokenInvariant, invariant, TailraceError } from '../../core/errors.ts'
 import type { Clock } from '../../port/clock.ts'
 import type { FetchedChunk, Fetcher, FetchPosition, TopicPartition } from '../../port/transport.ts'
 import type { Cluster } from './cluster.ts'
@@ -173,7 +173,9 @@ export class KafkaFetcher implements Fetcher {
 
   #reading(at: TopicPartition): Reading {
     const reading = this.#readings.get(nameOf(at))
-    invariant(reading !== undefined, `partition ${nameOf(at)} was not added to this fetcher`)
+    if (reading === undefined) {
+      throw brokenInvariant(`partition ${nameOf(at)} was not added to this fetcher`)
+    }
     return reading
   }
 

@@ -34,7 +34,7 @@ export interface ProduceLimits {
 
 export const produceLimits: ProduceLimits = {
   lingerMs: 0,
-  batchBytesMax: 64 * 1024,
+  batchBytesMax: 128 * 1024,
   requestBytesMax: 4 * 1024 * 1024,
   requestTimeoutMs: 30_000,
   deliveryTimeoutMs: 120_000

@@ -1,6 +1,6 @@
 // Exactly-once: records and offsets of many tasks, visible together at the end of a transaction.
 
-import { invariant, TailraceError } from '../../core/errors.ts'
+import { brokenInvariant, invariant, TailraceError } from '../../core/errors.ts'
 import type { Clock } from '../../port/clock.ts'
 import { pause } from '../../port/clock.ts'
 import type {
@@ -34,8 +34,11 @@ export interface TransactionParts {
   readonly limits?: Partial<ProduceLimits>
 }
 
-/** Nobody reads before the end, so a batch may wait for more. */
-const lingerMs = 5
+/**
+ * Nobody reads before the end, so a batch may wait for more: a broker takes as long for each as for
+ * hundreds of its records.
+ */
+const lingerMs = 25
 const patienceMsDefault = 30_000
 /** How long a producer that is closed tries to abort what it leaves open. */
 const closingMs = 2_000
@@ -264,7 +267,9 @@ class KafkaTransaction implements TransactionalProducer {
   #check(state: State, what: string): void {
     if (this.#state === 'closed') throw closedError()
     if (this.#state === 'over' && this.#overBy !== undefined) throw this.#overBy
-    invariant(this.#state === state, `a transaction was ${what} while it is ${this.#state}`)
+    if (this.#state !== state) {
+      throw brokenInvariant(`a transaction was ${what} while it is ${this.#state}`)
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 // Membership of one connection in a group.
 
-import { invariant, TailraceError } from '../../core/errors.ts'
+import { brokenInvariant, TailraceError } from '../../core/errors.ts'
 import type { BeatAnswer, Coordinator, JoinRequest } from '../../port/coordinator.ts'
 import type { MemoryBroker } from './broker.ts'
 import type { Gate } from './gate.ts'
@@ -87,7 +87,7 @@ export class MemoryCoordinator implements Coordinator {
   }
 
   #membership(operation: string): { readonly request: JoinRequest; readonly group: Group } {
-    invariant(this.#joined !== undefined, `${operation} before join or after leave`)
+    if (this.#joined === undefined) throw brokenInvariant(`${operation} before join or after leave`)
     return this.#joined
   }
 

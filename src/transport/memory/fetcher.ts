@@ -1,6 +1,6 @@
 // Reads assigned partitions, in turn, and waits where there is nothing.
 
-import { invariant } from '../../core/errors.ts'
+import { brokenInvariant, invariant } from '../../core/errors.ts'
 import type { FetchedChunk, FetchPosition, Fetcher, TopicPartition } from '../../port/transport.ts'
 import type { MemoryBroker } from './broker.ts'
 import type { Gate } from './gate.ts'
@@ -169,7 +169,9 @@ export class MemoryFetcher implements Fetcher {
 
   #reading(partition: TopicPartition): Reading {
     const reading = this.#readings.get(nameOf(partition))
-    invariant(reading !== undefined, `${nameOf(partition)} is not among the fetched partitions`)
+    if (reading === undefined) {
+      throw brokenInvariant(`${nameOf(partition)} is not among the fetched partitions`)
+    }
     return reading
   }
 }

@@ -1,6 +1,6 @@
 // Writes of several tasks that become visible together: buffered here, appended in one instant.
 
-import { invariant } from '../../core/errors.ts'
+import { brokenInvariant, invariant } from '../../core/errors.ts'
 import { BatchEncoder } from '../../core/record-batch.ts'
 import type {
   OutgoingRecord,
@@ -105,7 +105,9 @@ export class MemoryTransactionalProducer implements TransactionalProducer {
   #check(operation: string, expected: 'idle' | 'open'): void {
     if (this.#isClosed) this.#gate.refuse(operation)
     this.#gate.check(operation)
-    invariant(this.#state === expected, `${operation} while the transaction is ${this.#state}`)
+    if (this.#state !== expected) {
+      throw brokenInvariant(`${operation} while the transaction is ${this.#state}`)
+    }
   }
 }
 

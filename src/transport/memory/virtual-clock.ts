@@ -1,6 +1,6 @@
 // A clock that stands still until it is told to go on: time for tests and for the simulator.
 
-import { invariant } from '../../core/errors.ts'
+import { brokenInvariant, invariant } from '../../core/errors.ts'
 import type { Cancel, Clock } from '../../port/clock.ts'
 
 interface Appointment {
@@ -114,7 +114,9 @@ export class VirtualClock implements Clock {
     await this.#running(async () => {
       await drain()
       while (!isSettled) {
-        invariant(this.#isDueBy(until), `nothing within ${limitMs} ms settles what is waited for`)
+        if (!this.#isDueBy(until)) {
+          throw brokenInvariant(`nothing within ${limitMs} ms settles what is waited for`)
+        }
         await this.#step()
       }
     })
