@@ -1,12 +1,15 @@
 // Two swarms of one app and one log, each told to run another part: tasks go where they are known.
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { swarmScene } from './scene.ts'
+import { everyLog } from '../process/logs.ts'
+import { type SwarmScene, swarmScene } from './scene.ts'
 import { twoAgents } from './two-agents.ts'
 
 const module = 'two-agents.ts'
 
-swarmScene('each runs what it was told, and what nobody was told waits', async (scene) => {
+const name = 'each runs what it was told, and what nobody was told waits'
+
+const run = async (scene: SwarmScene): Promise<void> => {
   const start = (args: readonly string[], data: string): ReturnType<typeof scene.swarm> =>
     scene.swarm({
       module,
@@ -14,7 +17,7 @@ swarmScene('each runs what it was told, and what nobody was told waits', async (
       args,
       env: { TAILRACE_DATADIR: join(scene.directory, data) }
     })
-  const { app, left, right } = twoAgents(scene.log.ownBroker)
+  const { app, left, right } = twoAgents(scene.log.suffix, { broker: scene.log.ownBroker })
   const send = async (from: number): Promise<void> => {
     for (const id of [from, from + 1, from + 2, from + 3]) {
       for (const topic of [left, right])
@@ -25,7 +28,7 @@ swarmScene('each runs what it was told, and what nobody was told waits', async (
     const first = await start(['--include-agents', 'lefty'], 'first').ready(1)
     await send(0)
     for (let id = 0; id < 4; id++) await first.event('done', { agent: 'lefty', id })
-    const second = await start(['--exclude-topics=left'], 'second').ready(1)
+    const second = await start([`--exclude-topics=${left.name}`], 'second').ready(1)
     for (let id = 0; id < 4; id++) await second.event('done', { agent: 'righty', id })
     await send(4)
     for (let id = 4; id < 8; id++) {
@@ -45,4 +48,6 @@ swarmScene('each runs what it was told, and what nobody was told waits', async (
   } finally {
     await app.runner.close()
   }
-})
+}
+
+swarmScene(name, run, everyLog)

@@ -1,5 +1,5 @@
 // An app of two parts that have nothing in common but their group.
-import { type App, createApp, type Topic } from 'tailrace'
+import { type App, type AppOptions, createApp, type Topic } from 'tailrace'
 import { z } from 'zod'
 import { say } from './jobs.ts'
 
@@ -9,10 +9,13 @@ export interface TwoAgents {
   readonly right: Topic<string | null, number>
 }
 
-export function twoAgents(broker?: string): TwoAgents {
-  const app = createApp({ id: 'two', web: false, ...(broker !== undefined && { broker }) })
-  const left = app.topic('left', { value: z.int(), partitions: 2 })
-  const right = app.topic('right', { value: z.int(), partitions: 2 })
+export function twoAgents(
+  suffix = process.env['SCENE_SUFFIX'] ?? '',
+  options: Partial<AppOptions> = {}
+): TwoAgents {
+  const app = createApp({ id: `two${suffix}`, web: false, ...options })
+  const left = app.topic(`left${suffix}`, { value: z.int(), partitions: 2 })
+  const right = app.topic(`right${suffix}`, { value: z.int(), partitions: 2 })
   for (const [name, source] of [
     ['lefty', left],
     ['righty', right]
