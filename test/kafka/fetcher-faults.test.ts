@@ -4,12 +4,12 @@ import { after, before, test } from 'node:test'
 import { hasCode } from '../../src/core/errors.ts'
 import type { Fetcher, TopicPartition } from '../../src/port/transport.ts'
 import { limits, readTo, valuesOf, withFetcher, write } from './fetch-checks.ts'
-import { proxiedBrokerOfTests } from './proxy.ts'
+import { type ProxiedBroker, proxiedBroker } from './proxy.ts'
 import { Session } from './session.ts'
 
 const timeout = 240_000
 
-const broker = proxiedBrokerOfTests()
+let broker: ProxiedBroker
 /** Through the proxy. */
 let harmed: Session
 /** Past it. */
@@ -17,6 +17,7 @@ let safe: Session
 
 before(
   async () => {
+    broker = await proxiedBroker()
     harmed = await Session.open({ host: '127.0.0.1', port: broker.proxy.ports[0] ?? 0 })
     safe = await Session.open({ host: '127.0.0.1', port: broker.cluster.port('plain') })
   },
@@ -25,6 +26,7 @@ before(
 after(async () => {
   await harmed?.[Symbol.asyncDispose]()
   await safe?.[Symbol.asyncDispose]()
+  await broker?.[Symbol.asyncDispose]()
 })
 
 async function written(title: string, count: number): Promise<TopicPartition> {

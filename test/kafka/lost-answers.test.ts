@@ -7,12 +7,12 @@ import type { OutgoingRecord, TransactionalProducer } from '../../src/port/trans
 import { realClock } from '../../src/runtime/real-clock.ts'
 import { openProducer } from '../../src/transport/kafka/producer.ts'
 import { openTransactional, type TransactionParts } from '../../src/transport/kafka/transaction.ts'
-import { proxiedBrokerOfTests } from './proxy.ts'
+import { type ProxiedBroker, proxiedBroker } from './proxy.ts'
 import type { Api, FaultKind } from './proxy-faults.ts'
 import { Session } from './session.ts'
 
 const timeout = 180_000
-const broker = proxiedBrokerOfTests()
+let broker: ProxiedBroker
 /** Through the proxy, which harms it. */
 let harmed: Session
 /** Past the proxy. */
@@ -20,6 +20,7 @@ let safe: Session
 
 before(
   async () => {
+    broker = await proxiedBroker()
     harmed = await Session.open({ host: '127.0.0.1', port: broker.proxy.ports[0] ?? 0 })
     safe = await Session.open({ host: '127.0.0.1', port: broker.cluster.port('plain') })
   },
@@ -29,6 +30,7 @@ before(
 after(async () => {
   await harmed?.[Symbol.asyncDispose]()
   await safe?.[Symbol.asyncDispose]()
+  await broker?.[Symbol.asyncDispose]()
 })
 
 const idOf = (): string => `t-${randomBytes(6).toString('hex')}`

@@ -45,7 +45,10 @@ export async function proxiedBroker(options: ClusterOptions = {}): Promise<Proxi
 
 const startMsMax = 240_000
 
-/** One for the tests of a file or a suite: begun before them, gone after them. */
+/**
+ * One for the tests of a file or a suite: begun before them, gone after them. Hooks of a file run
+ * beside each other, so one that needs the broker begins it itself.
+ */
 export function proxiedBrokerOfTests(options: ClusterOptions = {}): ProxiedBroker {
   let broker: ProxiedBroker | undefined
   const running = (): ProxiedBroker => broker ?? assert.fail('the broker has not been started')
