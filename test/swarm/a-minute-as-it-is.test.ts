@@ -1,5 +1,5 @@
-// Limits as they are when nobody sets them: a minute of computing is left alone, a minute of silence
-// is not.
+// Limits as they are when nobody sets them: a minute of computing is left alone, one of silence is
+// not.
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tryKill } from '../process/gone.ts'
