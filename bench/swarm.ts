@@ -19,6 +19,7 @@ const nodeCounts = [1, 2, 3] as const
 const measuredNodes = 2
 const keys = 1_200
 const lookMs = 5
+const calibratingMs = 300
 
 export async function swarmRows({
   broker,
@@ -50,16 +51,22 @@ export async function swarmRows({
   return [{ workload: 'swarm', variant, broker, guarantee, runs: figures, first: { speedup } }]
 }
 
-/** How often the loop turns in so many ms, on this machine now. */
+/**
+ * How often the loop turns in so many ms, on this machine now. Measured as it is used, in many short
+ * calls: of one that is long V8 makes other code, several times slower or faster.
+ */
 function turnsOf(ms: number): number {
-  const turns = 2_000_000
-  // In pieces, and with a result: a loop for nothing is left out.
+  const turns = 10_000
   let sum = 0
-  for (let piece = 0; piece < 10; piece++) sum ^= compute(turns, piece)
-  const began = performance.now()
-  for (let piece = 0; piece < 10; piece++) sum ^= compute(turns, sum)
-  const took = performance.now() - began
-  return Math.round((10 * turns * ms) / took) + (sum & 1)
+  const callsIn = (duringMs: number): number => {
+    const until = performance.now() + duringMs
+    let calls = 0
+    for (; performance.now() < until; calls++) sum ^= compute(turns, calls)
+    return calls
+  }
+  callsIn(calibratingMs)
+  // With a result: a loop for nothing is left out.
+  return Math.round((callsIn(calibratingMs) * turns * ms) / calibratingMs) + (sum & 1)
 }
 
 interface Load {
