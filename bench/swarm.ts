@@ -52,8 +52,8 @@ export async function swarmRows({
 }
 
 /**
- * How often the loop turns in so many ms, on this machine now. Measured as it is used, in many short
- * calls: of one that is long V8 makes other code, several times slower or faster.
+ * How often the loop turns in so many ms, on this machine now. Measured as it is used, in many
+ * short calls: of one that is long V8 makes other code, several times slower or faster.
  */
 function turnsOf(ms: number): number {
   const turns = 10_000
