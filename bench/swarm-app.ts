@@ -31,7 +31,7 @@ const turnsAtOnce = 100
 /** Work that nothing can leave out. Of one long loop V8 makes slow code or fast code, by chance. */
 export function compute(count: number, seed: number): number {
   let sum = seed
-  for (let done = 0; done < count; done += turnsAtOnce) sum = someTurns(sum)
+  for (let turn = 0; turn < count; turn += turnsAtOnce) sum = someTurns(sum)
   return sum
 }
 

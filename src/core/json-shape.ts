@@ -46,19 +46,13 @@ export class JsonShape {
 // are part of it, and the object is made in one step. A loop over names takes twice as long.
 function readingOf(names: readonly string[], runs: readonly Buffer[]): Reading | undefined {
   if (names.some((name) => name === '__proto__' || name === 'constructor')) return undefined
-  const steps = names.flatMap((_, index) => [
-    ...passing(runs[index] ?? noRun),
-    'if (at >= end) return undefined',
-    'at = scalars.read(at, end)',
-    'if (at < 0) return undefined',
-    `const value${index} = scalars.value`
+  // One more run than there are values: the last stands behind all of them.
+  const steps = runs.flatMap((run, index) => [
+    ...passing(run),
+    ...(index < names.length ? taking(index) : [])
   ])
   const fields = names.map((name, index) => `${JSON.stringify(name)}: value${index}`)
-  const code = [
-    ...steps,
-    ...passing(runs[names.length] ?? noRun),
-    `return at === end ? { ${fields.join(', ')} } : undefined`
-  ]
+  const code = [...steps, `return at === end ? { ${fields.join(', ')} } : undefined`]
   try {
     // Nothing of it is from outside but the names, and those are quoted.
     // oxlint-disable-next-line typescript/no-implied-eval
@@ -69,7 +63,14 @@ function readingOf(names: readonly string[], runs: readonly Buffer[]): Reading |
   }
 }
 
-const noRun = Buffer.alloc(0)
+function taking(index: number): readonly string[] {
+  return [
+    'if (at >= end) return undefined',
+    'at = scalars.read(at, end)',
+    'if (at < 0) return undefined',
+    `const value${index} = scalars.value`
+  ]
+}
 
 // Goes past bytes that must be these: compared four at a time as far as they go.
 function passing(run: Buffer): readonly string[] {

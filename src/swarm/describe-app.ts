@@ -53,8 +53,7 @@ export async function describeApp(
   pipe.setEncoding('utf8').on('data', (part: string) => {
     text += part
   })
-  const [code, killedBy] = await ended
-  clearTimeout(late)
+  const [code, killedBy] = await ended.finally(() => clearTimeout(late))
   if (signal.aborted) return { code: exitCodes.stopped }
   if (isLate) throw undescribed(`was not imported within ${formatDuration(limitMs)}`)
   if (typeof killedBy === 'string') throw undescribed(`was ended by ${killedBy}`)

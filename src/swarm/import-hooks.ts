@@ -1,7 +1,7 @@
 // The module of `swarm.hooks`: imported once, before any node is started.
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { TailraceError } from '../core/errors.ts'
+import { messageOf, TailraceError } from '../core/errors.ts'
 
 /** @throws TAILRACE_CONFIG_HOOKS */
 export async function importHooks(hooks: string, directory: string = process.cwd()): Promise<void> {
@@ -9,10 +9,9 @@ export async function importHooks(hooks: string, directory: string = process.cwd
   try {
     await import(pathToFileURL(file).href)
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
     throw new TailraceError(
       'TAILRACE_CONFIG_HOOKS',
-      `swarm.hooks is "${hooks}", and ${file} cannot be imported: ${why.split('\n')[0] ?? ''}`,
+      `swarm.hooks is "${hooks}", and ${file} cannot be imported: ${messageOf(error).split('\n')[0] ?? ''}`,
       { cause: error, hint: `Its path is relative to the working directory, ${directory}.` }
     )
   }
