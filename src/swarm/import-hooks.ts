@@ -9,9 +9,10 @@ export async function importHooks(hooks: string, directory: string = process.cwd
   try {
     await import(pathToFileURL(file).href)
   } catch (error) {
+    const [why = ''] = messageOf(error).split('\n')
     throw new TailraceError(
       'TAILRACE_CONFIG_HOOKS',
-      `swarm.hooks is "${hooks}", and ${file} cannot be imported: ${messageOf(error).split('\n')[0] ?? ''}`,
+      `swarm.hooks is "${hooks}", and ${file} cannot be imported: ${why}`,
       { cause: error, hint: `Its path is relative to the working directory, ${directory}.` }
     )
   }
